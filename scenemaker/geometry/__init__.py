@@ -1,0 +1,1 @@
+"""Pure geometry: cameras, transforms, meshes, rays. No models, no torch."""
