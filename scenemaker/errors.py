@@ -12,7 +12,8 @@
     ├── BackendNotInstalledError        the backend exists, its packages do not; gives the line to type
     ├── DeviceError                     a device that is not there
     ├── StageError                      a stage failed; names the stage, the backend and the object
-    └── CacheError                      an artefact that cannot be keyed, read or written
+    ├── CacheError                      an artefact that cannot be keyed, read or written
+    └── OutputError (OSError)           a folder or file that cannot be written (permissions, full disk)
 
 A message says what was expected, what came and what to do: ``expected(...)`` writes it in that order.
 """
@@ -72,6 +73,10 @@ class StageError(SceneMakerError, RuntimeError):
     def __init__(self, message: str, *, stage: str, backend: str, object_id: int | None = None) -> None:
         super().__init__(message)
         self.stage, self.backend, self.object_id = stage, backend, object_id
+
+
+class OutputError(SceneMakerError, OSError):
+    """A folder or file that cannot be written."""
 
 
 def expected(what: str, *, got: object, remedy: str) -> str:

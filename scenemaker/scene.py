@@ -34,11 +34,16 @@ class Photo:
         rgb: (H, W, 3) uint8 sRGB, EXIF orientation and ICC profile already applied.
         K: (3, 3) intrinsics in pixels when the file tells its focal length or the user gave them, else None.
         name: For people; never used as a path.
+        notices: What the user should know about how it was read (resized, alpha put on white, no sRGB profile).
+        source_px: (width, height) of the upright picture as the user gave it, in whose pixels the user's own boxes
+            and points are, when it was made smaller; else None. See ``inputs.in_photo_pixels``.
     """
 
     rgb: U8
     K: F64 | None = None
     name: str = "photo"
+    notices: tuple[str, ...] = ()
+    source_px: tuple[int, int] | None = None
 
     @property
     def height(self) -> int:

@@ -1,0 +1,208 @@
+"""The scene folder, version 1: what a run writes, what a dataset is made of, what the evaluator reads.
+
+``scene.json`` follows ``scenemaker/schema/scene.schema.json``; keys beyond the dataset's are optional.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scenemaker.artefacts import label_image, read_json, read_png, safe_name, save_amodal, write_json, write_png
+from scenemaker.cache import META, output_errors
+from scenemaker.editable import Scene
+from scenemaker.errors import InputError, expected
+from scenemaker.export import export_scene
+from scenemaker.export.glb import write_object_glb
+from scenemaker.export.glb_reader import read_object_glb
+from scenemaker.geometry.cameras import Camera
+from scenemaker.scene import ObjectPose, PlacedObject
+
+VERSION = 1
+
+
+def save_scene(scene: Scene, folder: Path) -> Path:
+    """Writes a scene folder; ``scene.json`` comes last, so that a folder with one is whole.
+
+    Raises:
+        OutputError: The folder cannot be written or the disk is full.
+    """
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder, prefix=".tmp-"))
+        try:
+            write_scene_files(scene, temporary)
+            install(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def write_scene_files(scene: Scene, folder: Path) -> None:
+    """The files of a scene folder, written into an empty one."""
+    order = {id: n for n, id in enumerate(scene.objects, start=1)}
+    lookup = np.zeros(int(max(scene.labels.max(initial=0), max(order, default=0))) + 1, np.uint16)
+    for id, n in order.items():
+        lookup[id] = n
+    labels = lookup[scene.labels]
+    write_png(folder / "rgb.png", scene.rgb)
+    write_png(folder / "labels.png", label_image(labels))
+    np.save(folder / "depth.npy", scene.depth)
+    whole = (scene.amodal.get(id, labels == n) for id, n in order.items())
+    save_amodal(whole, len(order), labels.shape, folder / "amodal.npz")
+    for name in ("objects", "background"):
+        (folder / name).mkdir()
+    files = {}
+    for o in scene.placed:
+        files[o.id] = f"objects/{o.id}_{safe_name(o.name)}.glb"
+        if o.mesh is not None:
+            write_object_glb(folder / files[o.id], o.mesh, name=o.name)
+    for name, mesh in scene.background.items():
+        write_object_glb(folder / "background" / f"{safe_name(name)}.glb", mesh, name=name)
+    export_scene(scene, folder / "scene.glb")
+    write_json(folder / "scene.json", scene_to_dict(scene, files))
+
+
+def install(source: Path, folder: Path) -> None:
+    """Moves finished files into a scene folder, ``scene.json`` last; object files of before go."""
+    (folder / "scene.json").unlink(missing_ok=True)
+    for name in ("objects", "background"):
+        if (source / name).is_dir():
+            old = folder / name
+            if old.exists():
+                old.replace(source / f"{name}.old")
+            (source / name).replace(old)
+    for file in sorted(p for p in source.iterdir() if p.is_file() and p.name not in ("scene.json", META)):
+        file.replace(folder / file.name)
+    (source / "scene.json").replace(folder / "scene.json")
+
+
+def publish(artefact: Path, folder: Path, provenance: dict[str, Any]) -> None:
+    """Copies a composed scene from the cache into a run folder, with this run's provenance in ``scene.json``.
+
+    Raises:
+        OutputError: The folder cannot be written or the disk is full.
+    """
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder, prefix=".tmp-"))
+        try:
+            shutil.copytree(artefact, temporary / "new", copy_function=shutil.copyfile)
+            data = read_json(temporary / "new" / "scene.json")
+            write_json(temporary / "new" / "scene.json", {**data, "run": {**data.get("run", {}), **provenance}})
+            install(temporary / "new", folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def scene_to_dict(scene: Scene, files: dict[int, str]) -> dict[str, Any]:
+    """``scene.json`` of a scene whose meshes lie in ``files``."""
+    return {
+        "version": VERSION,
+        "width": scene.camera.width,
+        "height": scene.camera.height,
+        "K": scene.camera.K.tolist(),
+        "T_cam_world": scene.camera.T_cam_world.tolist(),
+        "up_cam": None if scene.up_cam is None else list(map(float, scene.up_cam)),
+        "ground_cam": None if scene.ground_cam is None else list(map(float, scene.ground_cam)),
+        "depth_scale": scene.scale_kind,
+        "background": {name: f"background/{safe_name(name)}.glb" for name in scene.background},
+        "objects": [_object_to_dict(o, files.get(o.id)) for o in scene.objects.values()],
+        "run": scene.run,
+    }
+
+
+def _object_to_dict(o: PlacedObject, file: str | None) -> dict[str, Any]:
+    pose = o.pose
+    return {
+        "id": o.id,
+        "name": o.name,
+        "label": o.label,
+        "status": o.status,
+        "mesh": file,
+        "S_obj_mesh": None if o.S_obj_mesh is None else o.S_obj_mesh.tolist(),
+        "R_cam_obj": None if pose is None else pose.R_cam_obj.tolist(),
+        "t_cam_obj": None if pose is None else pose.t_cam_obj.tolist(),
+        "size": None if pose is None else pose.size.tolist(),
+        "scale": None if pose is None else pose.scale,
+        "notices": list(o.notices),
+    }
+
+
+def load_scene(folder: Path) -> Scene:
+    """The scene of a scene folder, of a run or of a dataset (whose optional keys may be missing).
+
+    Raises:
+        InputError: No scene folder, another version, or a damaged file.
+    """
+    if not (folder / "scene.json").is_file():
+        raise InputError(expected("a scene folder with scene.json", got=str(folder), remedy="give the run folder"))
+    data = read_json(folder / "scene.json")
+    if data.get("version") != VERSION:
+        raise InputError(expected(f"scene.json of version {VERSION}", got=data.get("version"), remedy="convert it"))
+    try:
+        return _from_dict(data, folder)
+    except (KeyError, TypeError, FileNotFoundError) as error:
+        raise InputError(expected("a whole scene folder", got=f"{folder}: {error!r}", remedy="make it again")) from None
+
+
+def _from_dict(data: dict[str, Any], folder: Path) -> Scene:
+    objects = {}
+    for n, item in enumerate(data["objects"], start=1):
+        id, status = item.get("id", n), item.get("status", "ok")
+        pose = None
+        if item["R_cam_obj"] is not None:
+            arrays = {k: np.asarray(item[k], np.float64) for k in ("R_cam_obj", "t_cam_obj", "size")}
+            pose = ObjectPose(id=id, scale=item["scale"], status=status, **arrays)
+        S = item.get("S_obj_mesh")
+        objects[id] = PlacedObject(
+            id=id,
+            name=item["name"],
+            label=item.get("label"),
+            status=status,
+            mesh=None if item["mesh"] is None else read_object_glb(_inside(folder, item["mesh"])),
+            pose=pose,
+            S_obj_mesh=None if S is None else np.asarray(S, np.float64),
+            notices=tuple(item.get("notices", ())),
+        )
+    order = np.array([0, *objects], np.uint16)
+    labels = order[read_png(folder / "labels.png")]
+    with np.load(folder / "amodal.npz") as stored:
+        amodal = stored["amodal"]
+    up, ground = data.get("up_cam"), data.get("ground_cam")
+    return Scene(
+        rgb=np.ascontiguousarray(read_png(folder / "rgb.png")[..., :3]),
+        labels=labels,
+        depth=np.load(folder / "depth.npy"),
+        camera=Camera(
+            K=np.asarray(data["K"], np.float64),
+            width=data["width"],
+            height=data["height"],
+            T_cam_world=np.asarray(data["T_cam_world"], np.float64),
+        ),
+        objects=objects,
+        up_cam=None if up is None else np.asarray(up, np.float64),
+        ground_cam=None if ground is None else np.asarray(ground, np.float64),
+        scale_kind=data["depth_scale"],
+        background={n: read_object_glb(_inside(folder, f)) for n, f in data.get("background", {}).items()},
+        amodal=dict(zip(objects, amodal, strict=True)),
+        run=data.get("run", {}),
+    )
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """A file of the folder.
+
+    Raises:
+        InputError: A name that leads out of it.
+    """
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise InputError(
+            expected(f"files inside {folder}", got=name, remedy="do not open folders that you do not trust")
+        )
+    return path

@@ -1,0 +1,449 @@
+"""The SceneMaker pipeline (arXiv 2512.10957, figure 2): a readable function over roles, and the object users hold.
+
+photo -> instances -> point map -> cut and completed views -> meshes in ``obj`` -> poses of all objects at once -> scene.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+
+from scenemaker import __version__, artefacts, registry
+from scenemaker.cache import Store, default_cache_dir
+from scenemaker.config import (
+    BACKEND_STAGES,
+    STAGES,
+    BackendSpec,
+    PipelineConfig,
+    build_config,
+    preset,
+)
+from scenemaker.device import Residency
+from scenemaker.editable import Scene
+from scenemaker.errors import ConfigError, InputError, NoObjectsError, expected
+from scenemaker.pipelines.compose import ComposeInput, compose_scene, finish, load_composed
+from scenemaker.pipelines.steps import Artefact, ProgressEvent, StageInfo, Steps
+from scenemaker.scene import DepthPrompt, ObjectFailure, Prompts, ScaleKind, by_id
+
+OnObjectError = Literal["raise", "skip"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Request:
+    """What the user gives for one photo.
+
+    Attributes:
+        photo: Path, bytes, PIL image, array, or ``Photo``; None goes on with the one in the run folder.
+        prompts: Masks, boxes, points, text.
+        depth: Own depth or point map.
+        K: Own intrinsics of the photo: (3, 3) array, file, "fx,fy,cx,cy" or "fov=60".
+        meshes: Own meshes: a folder, a list in object order, or a dict by id or name.
+        known_size: Longest side of some objects in metres, by id.
+    """
+
+    photo: Any
+    prompts: Prompts = field(default_factory=Prompts)
+    depth: DepthPrompt = field(default_factory=DepthPrompt)
+    K: Any = None
+    meshes: Any = None
+    known_size: Mapping[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RunResult:
+    """What a run made.
+
+    Attributes:
+        scene: The scene, or None when the run stopped before it.
+        stages: One entry per stage, with times and peak memory.
+        failures: Objects that were skipped, with the reason.
+        notices: What the user should know about this run.
+        folder: The run folder, or None.
+    """
+
+    scene: Scene | None
+    stages: tuple[StageInfo, ...]
+    failures: tuple[ObjectFailure, ...]
+    notices: tuple[str, ...]
+    folder: Path | None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Backends:
+    """One backend per stage."""
+
+    segmentation: registry.Backend
+    depth: registry.Backend
+    deocclusion: registry.Backend
+    generation: registry.Backend
+    pose: registry.Backend
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: the run ended where it was told to
+    """The run reached the stage it was told to stop after."""
+
+
+def make_scene(steps: Steps, request: Request, backends: Backends, config: PipelineConfig) -> Artefact[Scene]:
+    """All stages of one photo, in order. Each line is a stage; what flows is typed in ``scenemaker.scene``."""
+    from scenemaker import inputs
+    from scenemaker.deocclusion.views import cut_views
+    from scenemaker.inputs.keys import meshes_key, photo_key
+
+    photo = steps.do(
+        "photo",
+        inputs=(),
+        params=photo_key(request.photo, request.K),
+        compute=lambda _: inputs.load_photo(request.photo, K=request.K),
+        save=artefacts.save_photo,
+        read=artefacts.load_photo,
+    )
+
+    def in_pixels() -> tuple[Prompts, DepthPrompt]:
+        return inputs.in_photo_pixels(photo.value, request.prompts, request.depth)
+
+    instances = steps.do(
+        "segmentation",
+        backend=backends.segmentation,
+        inputs=(photo,),
+        params=request.prompts,
+        compute=lambda b: _some_objects(b.segment(photo.value, in_pixels()[0])),
+        save=artefacts.save_instances,
+        read=lambda folder: artefacts.load_instances(folder, photo.value.rgb.shape[:2]),
+    )
+    point_map = steps.do(
+        "depth",
+        backend=backends.depth,
+        inputs=(photo, instances),
+        params=request.depth,
+        compute=lambda b: b.estimate(photo.value, instances.value, in_pixels()[1]),
+        save=artefacts.save_point_map,
+        read=artefacts.load_point_map,
+    )
+
+    def own_meshes() -> dict[int, Any]:
+        if request.meshes is None:
+            return {}
+        return inputs.load_meshes(request.meshes, {i.name: i.id for i in instances.value})
+
+    def cut() -> list[Any]:
+        return cut_views(photo.value, instances.value, point_map.value, max_px=config.view_px)
+
+    def deocclude(backend: Any) -> list[Any]:
+        views, own = cut(), own_meshes()
+        wanted = [v for v in views if v.id not in own]
+        results = backend.deocclude(wanted, seed=config.seed)
+        done = by_id(steps.split("deocclusion", backends.deocclusion, [v.id for v in wanted], results))
+        return [done.get(v.id, v) for v in views if v.id in done or v.id in own]
+
+    views = steps.do(
+        "deocclusion",
+        backend=backends.deocclusion,
+        inputs=(photo, instances, point_map),
+        params={"view_px": config.view_px, "seed": config.seed, "own": meshes_key(request.meshes)},
+        compute=deocclude,
+        save=artefacts.save_views,
+        read=lambda folder: artefacts.load_views(folder, cut()),
+    )
+
+    def generate(backend: Any) -> list[Any]:
+        own = own_meshes()
+        wanted = [v for v in views.value if v.id not in own]
+        results = backend.generate(wanted, seed=config.seed) if wanted else []
+        made = by_id(steps.split("generation", backends.generation, [v.id for v in wanted], results))
+        return [own.get(v.id) or made[v.id] for v in views.value if v.id in own or v.id in made]
+
+    geometries = steps.do(
+        "generation",
+        backend=backends.generation,
+        inputs=(photo, instances, point_map, views),
+        params={"seed": config.seed, "view_px": config.view_px, "own": meshes_key(request.meshes)},
+        compute=generate,
+        save=artefacts.save_geometries,
+        read=artefacts.load_geometries,
+    )
+
+    def estimate_poses(backend: Any) -> list[Any]:
+        seen = by_id(views.value)
+        ids = [g.id for g in geometries.value]
+        results = backend.estimate_poses(
+            photo.value, instances.value, point_map.value, [seen[i] for i in ids], geometries.value, seed=config.seed
+        )
+        return steps.split("pose", backends.pose, ids, results)
+
+    poses = steps.do(
+        "pose",
+        backend=backends.pose,
+        inputs=(photo, instances, point_map, views, geometries),
+        params={"seed": config.seed, "view_px": config.view_px},
+        compute=estimate_poses,
+        save=artefacts.save_poses,
+        read=artefacts.load_poses,
+    )
+    made_by = {i.stage: {"backend": i.backend, "version": i.version, "config": i.config} for i in steps.infos}
+    given = ComposeInput(
+        photo, instances, point_map, views, geometries, poses, cut, config.compose, dict(request.known_size), steps.infos
+    )
+    return steps.do(
+        "compose",
+        inputs=(photo, instances, point_map, views, geometries, poses),
+        params={
+            "compose": config.compose,
+            "known_size": dict(request.known_size),
+            "view_px": config.view_px,
+            "made_by": made_by,
+            "failures": [f.error for a in (views, geometries, poses) for f in a.failures],
+            "version": __version__,
+        },
+        compute=lambda _: compose_scene(given),
+        save=lambda scene, folder: finish(scene, given, folder),
+        read=load_composed,
+        mirror=False,
+    )
+
+
+def _some_objects(instances: Any) -> Any:
+    if not len(instances):
+        raise NoObjectsError(
+            expected("at least one object", got="none", remedy="give --masks or --box, or another --segmentation backend")
+        )
+    return instances
+
+
+class ScenePipeline:
+    """Turns photos into scenes. Holds the backends, the device and the cache; use it for many photos.
+
+    >>> pipe = ScenePipeline.from_preset("instant", device="cpu", cache_dir=None)  # doctest: +SKIP
+    >>> scene = pipe("photo.jpg", masks="masks.png")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        config: PipelineConfig | None = None,
+        *,
+        cache_dir: str | Path | None | Literal["default"] = "default",
+        progress: Callable[[ProgressEvent], None] | None = None,
+        **backends: Any,
+    ) -> None:
+        """A pipeline.
+
+        Args:
+            config: What it does; none is the preset ``instant``.
+            cache_dir: Where artefacts are kept; None keeps them only until the pipeline is closed.
+            progress: Called at the start and end of each stage.
+            backends: ``segmentation``, ``depth``, ``deocclusion``, ``generation``, ``pose``: a class or an object
+                to be used in place of the configured one.
+
+        Raises:
+            DeviceError: The device is not there.
+            ConfigError: An unknown stage or option.
+        """
+        self.config = config or build_config()
+        unknown = sorted(set(backends) - set(BACKEND_STAGES))
+        if unknown:
+            raise ConfigError(expected("a stage", got=unknown[0], remedy=f"the stages are: {', '.join(BACKEND_STAGES)}"))
+        self._given, self._built = backends, dict[tuple[str, str], registry.Backend]()
+        self._temporary = tempfile.TemporaryDirectory(prefix="scenemaker-") if cache_dir is None else None
+        root = default_cache_dir() if cache_dir == "default" else Path(self._temporary.name if self._temporary else cache_dir or "")
+        self.store = Store(root)
+        self.residency = Residency(self.config.device, self.config.dtype, self.config.residency)
+        self.progress = progress
+
+    @classmethod
+    def from_preset(
+        cls,
+        name: str = "instant",
+        *,
+        cache_dir: str | Path | None | Literal["default"] = "default",
+        progress: Callable[[ProgressEvent], None] | None = None,
+        **changes: Any,
+    ) -> ScenePipeline:
+        """The pipeline of a preset with changes on top.
+
+        Args:
+            name: Of the preset.
+            cache_dir, progress: As in the constructor.
+            changes: Fields of ``PipelineConfig``; a stage may be a backend's name, a table
+                ``{"backend": name, option: value}``, a class, or an object.
+        """
+        objects = {
+            k: v
+            for k, v in changes.items()
+            if k in BACKEND_STAGES and not isinstance(v, (str, Mapping, BackendSpec))
+        }
+        plain = {k: v for k, v in changes.items() if k not in objects}
+        return cls(build_config(name, plain), cache_dir=cache_dir, progress=progress, **objects)
+
+    def __call__(self, photo: Any, **given: Any) -> Scene:
+        """The scene of one photo; see ``run`` for the arguments."""
+        scene = self.run(photo, **given).scene
+        if scene is None:
+            raise ConfigError(expected("stop to be left out", got=given.get("stop"), remedy="use run(...) to stop early"))
+        return scene
+
+    def run(
+        self,
+        photo: Any,
+        *,
+        masks: Any = None,
+        boxes: Sequence[Sequence[float]] = (),
+        points: Sequence[Sequence[float]] = (),
+        text: str | Sequence[str] = (),
+        depth: Any = None,
+        point_map: Any = None,
+        scale_kind: ScaleKind | None = None,
+        K: Any = None,
+        meshes: Any = None,
+        known_size: Mapping[int, float] | None = None,
+        out: str | Path | None = None,
+        on_object_error: OnObjectError = "raise",
+        start: str | None = None,
+        stop: str | None = None,
+    ) -> RunResult:
+        """All that a run of one photo makes.
+
+        Args:
+            photo: Path, bytes, PIL image, array (H, W, 3), or None to go on with the run folder's.
+            masks: File, folder, label image (H, W), or stack (n, H, W); see the backend ``masks``.
+            boxes: (x0, y0, x1, y1) per object, photo pixels.
+            points: (x, y) per object, photo pixels.
+            text: Phrases, for a segmenter that reads them.
+            depth: File or array (H, W) of z; see the backend ``file``.
+            point_map: (H, W, 3) points in ``cam``.
+            scale_kind: "metric" when depth or point map are in metres.
+            K: (3, 3) intrinsics in pixels, a file, "fx,fy,cx,cy" or "fov=60".
+            meshes: Own meshes to be posed: folder, list in object order, or dict by id or name.
+            known_size: Longest side of some objects in metres, by id: makes a relative scene metric.
+            out: Run folder: every stage's artefacts, the scene and the report are written there.
+            on_object_error: "skip" leaves failed objects out and lists them; "raise" ends the run.
+            start: Redo from this stage on; earlier ones are taken from ``out`` as they are.
+            stop: Stop after this stage.
+
+        Raises:
+            InputError: Something given cannot be used; the text says what to do.
+            StageError: A backend failed.
+        """
+        for name, stage in (("start", start), ("stop", stop)):
+            if stage is not None and stage not in STAGES:
+                raise ConfigError(expected(f"{name} to be a stage", got=repr(stage), remedy=f"choose: {', '.join(STAGES)}"))
+        if on_object_error not in ("raise", "skip"):
+            raise ConfigError(expected('on_object_error "raise" or "skip"', got=repr(on_object_error), remedy="use one"))
+        request = Request(
+            photo=photo,
+            prompts=Prompts(
+                masks=_path_or_array(masks),
+                boxes_px=tuple(tuple(float(x) for x in b) for b in boxes),  # type: ignore[misc]
+                points_px=tuple(tuple(float(x) for x in p) for p in points),  # type: ignore[misc]
+                text=(text,) if isinstance(text, str) else tuple(text),
+            ),
+            depth=DepthPrompt(depth=_path_or_array(depth), points_cam=point_map, scale_kind=scale_kind),
+            K=K,
+            meshes=meshes,
+            known_size=dict(known_size or {}),
+        )
+        folder = None if out is None else Path(out)
+        steps = Steps(
+            self.store,
+            folder=folder,
+            residency=self.residency,
+            progress=self._stop_after(stop),
+            start=start,
+            keep_failures=on_object_error == "skip",
+        )
+        backends = self._backends(request)
+        try:
+            composed = make_scene(steps, request, backends, self.config)
+        except Stopped:
+            return RunResult(scene=None, stages=tuple(steps.infos), failures=(), notices=(), folder=folder)
+        provenance = self._provenance(steps.infos, on_object_error)
+        if folder is not None:
+            from scenemaker.export.folder import publish
+
+            publish(composed.path, folder, provenance)
+        scene = composed.value
+        scene.run = {**scene.run, **provenance}
+        failures = tuple(ObjectFailure(id=o.id, error="; ".join(o.notices)) for o in scene.skipped)
+        return RunResult(
+            scene=scene, stages=tuple(steps.infos), failures=failures, notices=tuple(scene.run["notices"]), folder=folder
+        )
+
+    def close(self) -> None:
+        """Takes models off the device and removes the temporary cache, if it has one."""
+        self.residency.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def __enter__(self) -> ScenePipeline:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _stop_after(self, stop: str | None) -> Callable[[ProgressEvent], None]:
+        def report(event: ProgressEvent) -> None:
+            if self.progress is not None:
+                self.progress(event)
+            if event.state == "done" and event.stage == stop and stop != STAGES[-1]:
+                raise Stopped
+
+        return report
+
+    def _backends(self, request: Request) -> Backends:
+        """The backend of each stage: given as class or object, named in the config, or chosen by what is given."""
+        p, d = request.prompts, request.depth
+        kinds = {
+            "segmentation": "masks" if p.masks is not None else "boxes" if p.boxes_px or p.points_px else "text" if p.text else "nothing",
+            "depth": "nothing" if d.depth is None and d.points_cam is None else "depth",
+        }
+        table = preset(self.config.preset).by_input
+        built = {}
+        for stage in BACKEND_STAGES:
+            spec: BackendSpec = getattr(self.config, stage)
+            if spec.name is None and stage in table:
+                spec = replace_name(spec, table[stage][kinds[stage]])
+            chosen = self._given.get(stage, spec)
+            key = (stage, repr(chosen) if isinstance(chosen, BackendSpec) else "given")
+            if key not in self._built:
+                self._built[key] = registry.build(stage, chosen)
+            built[stage] = self._built[key]
+        return Backends(**built)
+
+    def _provenance(self, infos: Sequence[StageInfo], on_object_error: str) -> dict[str, Any]:
+        return {
+            "scenemaker": __version__,
+            "preset": self.config.preset,
+            "seed": self.config.seed,
+            "device": self.residency.device,
+            "dtype": self.config.dtype,
+            "on_object_error": on_object_error,
+            "stages": [asdict(i) for i in infos],
+            "seconds": sum(i.seconds for i in infos),
+            "peak_mib": max(i.peak_mib for i in infos),
+            "licences": sorted({i.licence for i in infos}),
+        }
+
+
+def replace_name(spec: BackendSpec, name: str) -> BackendSpec:
+    """The spec under another name."""
+    return spec.model_copy(update={"name": name})
+
+
+def _path_or_array(value: Any) -> Any:
+    if value is None or isinstance(value, np.ndarray):
+        return value
+    if isinstance(value, (str, Path)):
+        path = Path(value)
+        if not path.exists():
+            raise InputError(expected("a file or folder", got=f"{path}: not found", remedy="check the path"))
+        return path
+    return np.asarray(value)
+
+
+__all__ = ["Backends", "Request", "RunResult", "ScenePipeline", "make_scene"]
