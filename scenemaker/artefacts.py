@@ -124,7 +124,9 @@ def load_instances(folder: Path, size: tuple[int, int]) -> Instances:
     data, labels = read_json(folder / "instances.json"), read_png(folder / "labels.png")
     if labels.ndim != 2 or labels.shape != size:
         raise ShapeError(
-            expected(f"labels.png of {size[1]}x{size[0]} grey", got=str(labels.shape), remedy="save it without resizing")
+            expected(
+                f"labels.png of {size[1]}x{size[0]} grey", got=str(labels.shape), remedy="save it without resizing"
+            )
         )
     tags = {item["id"]: Instance(**item) for item in data["items"]}
     ids = [int(i) for i in np.unique(labels) if i]
@@ -232,9 +234,10 @@ def pose_to_dict(pose: ObjectPose) -> dict[str, Any]:
 
 def pose_from_dict(data: dict[str, Any]) -> ObjectPose:
     """Reads ``pose_to_dict`` back."""
-    arrays = {k: np.asarray(data[k], np.float64) for k in ("R_cam_obj", "t_cam_obj", "size")}
+    R, t, size = (np.asarray(data[k], np.float64) for k in ("R_cam_obj", "t_cam_obj", "size"))
+    told = tuple(data["notices"])
     return ObjectPose(
-        id=data["id"], scale=data["scale"], status=data["status"], notices=tuple(data["notices"]), **arrays
+        id=data["id"], R_cam_obj=R, t_cam_obj=t, size=size, scale=data["scale"], status=data["status"], notices=told
     )
 
 
@@ -249,7 +252,7 @@ def load_poses(folder: Path) -> list[ObjectPose]:
 
 
 def save_amodal(masks: Iterable[Bool], count: int, size: tuple[int, int], path: Path) -> None:
-    """``amodal.npz``: key ``amodal``, bool (count, H, W), as the scene folder wants it; one mask in memory at a time."""
+    """``amodal.npz``: key ``amodal``, bool (count, H, W); stable bytes, one mask in memory at a time."""
     info = zipfile.ZipInfo("amodal.npy")  # dated 1980: the bytes depend on the masks alone
     info.compress_type = zipfile.ZIP_DEFLATED
     with zipfile.ZipFile(path, "w", compresslevel=1) as archive, archive.open(info, "w", force_zip64=True) as file:

@@ -81,7 +81,9 @@ def _feed(h: Any, value: Any) -> None:
         h.update(f"{len(text)}:{text}\0".encode())
     else:
         raise CacheError(
-            expected("content that can be hashed", got=type(value).__name__, remedy="give a path, an array or plain data")
+            expected(
+                "content that can be hashed", got=type(value).__name__, remedy="give a path, an array or plain data"
+            )
         )
 
 
@@ -92,7 +94,9 @@ def _feed_file(h: Any, path: Path) -> None:
             while block := file.read(1 << 20):
                 h.update(block)
     except OSError as error:
-        raise CacheError(expected("a readable file", got=f"{path}: {error.strerror}", remedy="check the path")) from error
+        raise CacheError(
+            expected("a readable file", got=f"{path}: {error.strerror}", remedy="check the path")
+        ) from error
 
 
 def folder_digest(folder: Path) -> str:
@@ -117,7 +121,9 @@ def output_errors(path: Path) -> Iterator[None]:
             raise OutputError(expected(f"room to write {path}", got="the disk is full", remedy=remedy)) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
             got = error.strerror or str(error)
-            raise OutputError(expected(f"a writable folder at {path}", got=got, remedy="choose another with -o")) from error
+            raise OutputError(
+                expected(f"a writable folder at {path}", got=got, remedy="choose another with -o")
+            ) from error
         raise
 
 

@@ -22,7 +22,7 @@ BACKEND_STAGES = ("segmentation", "depth", "deocclusion", "generation", "pose")
 class BackendSpec(BaseModel, frozen=True, extra="forbid"):
     """A backend by name, with its options; the backend's own ``Config`` validates them when it is built."""
 
-    name: str | None = Field(None, description="Name of the backend; none: chosen by what the user gives.")
+    name: str | None = Field(default=None, description="Name of the backend; none: chosen by what the user gives.")
     options: dict[str, Any] = Field(default_factory=dict, description="Options of the backend.")
 
 
@@ -30,27 +30,29 @@ class ComposeConfig(BaseModel, frozen=True, extra="forbid"):
     """How the placed objects become a scene."""
 
     background: Literal["none", "ground", "full"] = Field(
-        "ground", description="Add nothing, the floor, or the floor and a backdrop, textured from the photo."
+        default="ground", description="Add nothing, the floor, or the floor and a backdrop, textured from the photo."
     )
-    report: bool = Field(True, description="Write report.html and its pictures.")
+    report: bool = Field(default=True, description="Write report.html and its pictures.")
 
 
 class PipelineConfig(BaseModel, frozen=True, extra="forbid"):
     """Everything that a run can be told, apart from the user's inputs."""
 
-    preset: str = Field("instant", description="The preset this config started from.")
+    preset: str = Field(default="instant", description="The preset this config started from.")
     segmentation: BackendSpec = Field(default_factory=BackendSpec, description="Who finds the objects.")
     depth: BackendSpec = Field(default_factory=BackendSpec, description="Who finds depth and camera.")
     deocclusion: BackendSpec = Field(default_factory=BackendSpec, description="Who completes hidden parts.")
     generation: BackendSpec = Field(default_factory=BackendSpec, description="Who makes the meshes.")
     pose: BackendSpec = Field(default_factory=BackendSpec, description="Who places the meshes.")
     compose: ComposeConfig = Field(default_factory=ComposeConfig, description="How the scene is put together.")
-    view_px: int = Field(512, ge=32, le=4096, description="Longer side of an object's crop at most, in pixels.")
-    seed: int = Field(0, ge=0, description="Seed of every random stage.")
-    device: str = Field("cpu", description='"cpu", "cuda" or "cuda:1".')
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="Of models that run on a device.")
+    view_px: int = Field(default=512, ge=32, le=4096, description="Longer side of an object's crop at most, in pixels.")
+    seed: int = Field(default=0, ge=0, description="Seed of every random stage.")
+    device: str = Field(default="cpu", description='"cpu", "cuda" or "cuda:1".')
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32", description="Of models that run on a device."
+    )
     residency: Literal["keep", "offload"] = Field(
-        "keep", description="After its stage a model stays on the device, or goes back to the CPU."
+        default="keep", description="After its stage a model stays on the device, or goes back to the CPU."
     )
 
 
@@ -144,7 +146,9 @@ def parse_settings(settings: list[str]) -> dict[str, dict[str, Any]]:
         if not equals or not dot or not option or stage not in (*BACKEND_STAGES, "compose"):
             stages = ", ".join((*BACKEND_STAGES, "compose"))
             raise ConfigError(
-                expected("stage.option=value", got=repr(text), remedy=f"the stages are: {stages}; e.g. depth.fov_x_deg=50")
+                expected(
+                    "stage.option=value", got=repr(text), remedy=f"the stages are: {stages}; e.g. depth.fov_x_deg=50"
+                )
             )
         try:
             value = json.loads(raw)
@@ -163,7 +167,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise ConfigError(expected("a readable TOML file", got=f"{path}: {error.strerror}", remedy="check --config")) from None
+        raise ConfigError(
+            expected("a readable TOML file", got=f"{path}: {error.strerror}", remedy="check --config")
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(expected("a TOML file", got=f"{path}: {error}", remedy="mend that line")) from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -27,9 +27,11 @@ def check_device(device: str) -> str:
         raise DeviceError(expected('"cpu", "cuda" or "cuda:1"', got=repr(device), remedy="use --device cpu"))
     if find_spec("torch") is None:
         raise DeviceError(
-            expected(f"torch for {device}", got="no torch", remedy='use --device cpu, or pip install "scenemaker[models]"')
+            expected(
+                f"torch for {device}", got="no torch", remedy='use --device cpu, or pip install "scenemaker[models]"'
+            )
         )
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if int(match[1] or 0) >= count:
@@ -69,7 +71,7 @@ class Residency:
         backend.to("cpu", self.dtype)
         self._resident = [b for b in self._resident if b is not backend]
         if self.device != "cpu":
-            import torch
+            import torch  # pyright: ignore[reportMissingImports]
 
             torch.cuda.empty_cache()
 
@@ -83,12 +85,10 @@ class PeakMemory:
 
     def __init__(self, device: str = "cpu") -> None:
         self._device = device
-        try:
+        with suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")
-        except OSError:
-            pass
         if device != "cpu":
-            import torch
+            import torch  # pyright: ignore[reportMissingImports]
 
             torch.cuda.reset_peak_memory_stats(device)
 
@@ -106,6 +106,6 @@ class PeakMemory:
         """Peak memory allocated on the CUDA device, MiB; None on a CPU."""
         if self._device == "cpu":
             return None
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         return torch.cuda.max_memory_allocated(self._device) / 2**20

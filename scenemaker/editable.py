@@ -228,4 +228,3 @@ def known_scale(objects: Sequence[PlacedObject], known_size: dict[int, float]) -
             raise InputError(expected("a size in metres above 0", got=size_m, remedy=f"known_size={{{id}: 0.45}}, say"))
         factors.append(size_m / float(poses[id].size.max()))
     return float(np.exp(np.mean(np.log(factors))))
-

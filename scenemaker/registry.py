@@ -131,7 +131,9 @@ def _describe(role: str, name: str, call: Any) -> Backend:
     verb = ROLES[_known_role(role)]
     if not callable(getattr(call, verb, None)):
         raise ConfigError(
-            expected(f"a {role} backend with the method {verb}()", got=type(call).__name__, remedy="see scenemaker.stages")
+            expected(
+                f"a {role} backend with the method {verb}()", got=type(call).__name__, remedy="see scenemaker.stages"
+            )
         )
     config, version = getattr(call, "config", None), getattr(call, "version", None)
     identified = version is not None and (config is None or isinstance(config, BaseModel))
@@ -159,11 +161,15 @@ def _entry(role: str, name: str) -> EntryPoint:
     found = _entries(_known_role(role)).get(name)
     if not found:
         listed = ", ".join(names(role)) or "none"
-        raise BackendNotFoundError(expected(f"a {role} backend", got=repr(name), remedy=f"those installed are: {listed}"))
-    if len(found) > 1:
+        raise BackendNotFoundError(
+            expected(f"a {role} backend", got=repr(name), remedy=f"those installed are: {listed}")
+        )
+    if len(found) != 1:
         values = ", ".join(e.value for e in found)
         raise BackendNotFoundError(
-            expected(f"one {role} backend named {name!r}", got=f"two ({values})", remedy="uninstall one of the packages")
+            expected(
+                f"one {role} backend named {name!r}", got=f"two ({values})", remedy="uninstall one of the packages"
+            )
         )
     return found[0]
 

@@ -151,7 +151,7 @@ class PointMap:
     @property
     def valid(self) -> Bool:
         """(H, W) bool."""
-        return np.isfinite(self.points_cam).all(-1)
+        return np.asarray(np.isfinite(self.points_cam).all(-1))
 
     @classmethod
     def from_depth(cls, depth: NDArray[np.floating], K: F64, **rest: object) -> PointMap:
@@ -271,9 +271,7 @@ class ObjectPose:
     def S_cam_obj(self, extents_obj: F64) -> F64:
         """(4, 4) that places the canonical mesh of the given extents (3,)."""
         per_axis = self.size / np.maximum(extents_obj, 1e-9)
-        return transforms.similarity(
-            self.R_cam_obj, self.t_cam_obj, per_axis if self.scale is None else self.scale
-        )
+        return transforms.similarity(self.R_cam_obj, self.t_cam_obj, per_axis if self.scale is None else self.scale)
 
     def scaled(self, k: float) -> ObjectPose:
         """The pose when the whole scene is scaled by k about the camera."""

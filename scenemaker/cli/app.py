@@ -68,6 +68,6 @@ def main() -> None:
 def fail(message: str) -> None:
     """Ends with exit code 1 and one line on stderr (a JSON object with ``--json``)."""
     if STATE.debug:
-        raise  # noqa: PLE0704 - called from an except block
+        raise
     sys.stderr.write(json.dumps({"error": message}) + "\n" if STATE.json else f"error: {message}\n")
     sys.exit(1)

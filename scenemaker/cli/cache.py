@@ -12,7 +12,9 @@ import typer
 from scenemaker.cli import options as opt
 from scenemaker.cli.state import STATE
 
-app = typer.Typer(no_args_is_help=True, help="The artefacts that runs leave behind: list, count, prune, clear.", rich_markup_mode=None)
+app = typer.Typer(
+    no_args_is_help=True, help="The artefacts that runs leave behind: list, count, prune, clear.", rich_markup_mode=None
+)
 
 
 def _store(cache_dir: Any, as_json: bool = False) -> Any:
@@ -64,8 +66,10 @@ def info(cache_dir: opt.CacheDir = None, as_json: opt.Json = False) -> None:
 
 @app.command("prune")
 def prune(
-    max_gb: Annotated[Optional[float], typer.Option("--max-gb", help="Keep the last used up to this size.")] = None,  # noqa: UP045
-    unused_days: Annotated[Optional[float], typer.Option("--unused-days", help="Remove what was not used for so long.")] = None,  # noqa: UP045
+    max_gb: Annotated[Optional[float], typer.Option("--max-gb", help="Keep the last used up to this size.")] = None,
+    unused_days: Annotated[
+        Optional[float], typer.Option("--unused-days", help="Remove what was not used for so long.")
+    ] = None,
     cache_dir: opt.CacheDir = None,
     as_json: opt.Json = False,
 ) -> None:

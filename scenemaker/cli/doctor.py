@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(as_json: opt.Json = False) -> None:
-    """Checks this installation: Python, packages, extras, devices, backends, cache. Exit code 1 if `instant` cannot run."""
+    """Checks this installation: packages, extras, devices, backends. Exit code 1 if `instant` cannot run."""
     STATE.json = as_json
     found = examine()
     if as_json:
@@ -44,7 +44,9 @@ def examine() -> dict[str, Any]:
         name = requirement.split(">")[0].split("=")[0].split("[")[0].strip()
         packages.setdefault(extra, {})[name] = _version(name)
     problems = [
-        {"problem": f"{name} is missing", "type": "pip install scenemaker"} for name, v in packages["core"].items() if v is None
+        {"problem": f"{name} is missing", "type": "pip install scenemaker"}
+        for name, v in packages["core"].items()
+        if v is None
     ]
     if _version("opencv-python") and _version("opencv-python-headless"):
         problems.append(
@@ -83,7 +85,7 @@ def _version(name: str) -> str | None:
 def _devices() -> list[str]:
     devices = ["cpu"]
     if find_spec("torch") is not None:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         if torch.cuda.is_available():
             devices += [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]

@@ -31,7 +31,12 @@ class Progress:
             from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
             from rich.progress import Progress as Bar
 
-            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[stage]}"), TimeElapsedColumn())
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.fields[stage]}"),
+                TimeElapsedColumn(),
+            )
             self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
             self._bar.start()
             self._task = self._bar.add_task(escape(self.title), total=None, stage="")
@@ -109,7 +114,9 @@ def summary(result: RunResult, folder: Path, seconds: float) -> dict[str, Any]:
         "folder": str(folder),
         "seconds": seconds,
         "stages": [asdict(i) for i in result.stages],
-        "objects": [] if result.scene is None else [{"id": o.id, "name": o.name, "status": o.status} for o in result.scene.objects.values()],
+        "objects": []
+        if result.scene is None
+        else [{"id": o.id, "name": o.name, "status": o.status} for o in result.scene.objects.values()],
         "skipped": [asdict(f) for f in result.failures],
         "notices": list(result.notices),
         "scores": {} if result.scene is None else result.scene.run.get("scores", {}),

@@ -21,16 +21,18 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="One photo, or several.", show_default=False)],
+    photos: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO...", help="One photo, or several.", show_default=False)
+    ],
     out: opt.Out,
     masks: opt.Masks = None,
-    text: opt.Text = [],  # noqa: B006 - typer reads the default
-    box: opt.Box = [],  # noqa: B006
-    point: opt.Point = [],  # noqa: B006
+    text: opt.Text = [],
+    box: opt.Box = [],
+    point: opt.Point = [],
     depth: opt.Depth = None,
     intrinsics: opt.Intrinsics = None,
     meshes: opt.Meshes = None,
-    known_size: opt.KnownSize = [],  # noqa: B006
+    known_size: opt.KnownSize = [],
     preset: opt.Preset = None,
     segmentation: opt.Segmentation = None,
     depth_backend: opt.DepthBackend = None,
@@ -38,7 +40,7 @@ def run(
     generation: opt.Generation = None,
     pose: opt.Pose = None,
     background: opt.Background = None,
-    settings: opt.Set = [],  # noqa: B006
+    settings: opt.Set = [],
     config: opt.Config = None,
     seed: opt.Seed = None,
     device: opt.Device = None,
@@ -88,10 +90,19 @@ def run(
             old = _same_photo(RunFile.read(folder) or RunFile(), photo, folder, overwrite)
             file = old.told(**given, masks=_masks_for(masks, photo, several)).changed(changes)
             if not (several or as_json):
-                result = execute(file, folder, cache_dir=cache_dir, start=start, stop=stop, skip_failed=skip_failed, photo=photo)
+                result = execute(
+                    file, folder, cache_dir=cache_dir, start=start, stop=stop, skip_failed=skip_failed, photo=photo
+                )
             else:
                 result = execute(
-                    file, folder, cache_dir=cache_dir, start=start, stop=stop, skip_failed=skip_failed, photo=photo, quiet=True
+                    file,
+                    folder,
+                    cache_dir=cache_dir,
+                    start=start,
+                    stop=stop,
+                    skip_failed=skip_failed,
+                    photo=photo,
+                    quiet=True,
                 )
                 lines.append(summary(result, folder, time.perf_counter() - began))
                 if not as_json:
@@ -146,12 +157,20 @@ def _same_photo(file: Any, photo: Path, folder: Path, overwrite: bool) -> Any:
     from scenemaker.errors import InputError, expected
 
     if not photo.is_file():
-        raise InputError(expected("a photo", got=f"{photo}: {'a folder' if photo.is_dir() else 'not found'}", remedy="check the path"))
+        raise InputError(
+            expected(
+                "a photo", got=f"{photo}: {'a folder' if photo.is_dir() else 'not found'}", remedy="check the path"
+            )
+        )
     new = digest(photo)
     if file.photo_digest not in (None, new):
         if not overwrite:
             raise InputError(
-                expected(f"a folder for {photo.name}", got=f"{folder}, a run of {Path(file.photo).name}", remedy="choose another -o, or add --overwrite")
+                expected(
+                    f"a folder for {photo.name}",
+                    got=f"{folder}, a run of {Path(file.photo).name}",
+                    remedy="choose another -o, or add --overwrite",
+                )
             )
         file = RunFile()
     return file.model_copy(update={"photo": str(photo.absolute()), "photo_digest": new})
@@ -168,14 +187,18 @@ def _folders(photos: list[Path], out: Path) -> list[Path]:
     return folders
 
 
-def _masks_for(masks: Path | None, photo: Path, several: bool) -> Optional[str]:  # noqa: UP045
+def _masks_for(masks: Path | None, photo: Path, several: bool) -> Optional[str]:
     """The masks of one photo; with several photos ``--masks`` is a folder with STEM or STEM_masks files or folders."""
     from scenemaker.errors import InputError, expected
 
     if masks is None or not several:
         return _absolute(masks)
-    found = [p for p in sorted(masks.glob("*")) if p.stem in (photo.stem, f"{photo.stem}_masks")] if masks.is_dir() else []
+    found = (
+        [p for p in sorted(masks.glob("*")) if p.stem in (photo.stem, f"{photo.stem}_masks")] if masks.is_dir() else []
+    )
     if len(found) != 1:
         want = f"one file named {photo.stem} or {photo.stem}_masks in {masks}"
-        raise InputError(expected(want, got=len(found), remedy="with several photos give --masks a folder with one per photo"))
+        raise InputError(
+            expected(want, got=len(found), remedy="with several photos give --masks a folder with one per photo")
+        )
     return _absolute(found[0])

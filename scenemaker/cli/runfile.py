@@ -44,7 +44,9 @@ class RunFile(BaseModel, extra="forbid"):
             return None
         except (OSError, ValidationError) as error:
             raise InputError(
-                expected(f"a run file at {path}", got=str(error).partition("\n")[0], remedy="choose another -o, or delete it")
+                expected(
+                    f"a run file at {path}", got=str(error).partition("\n")[0], remedy="choose another -o, or delete it"
+                )
             ) from None
 
     def write(self, folder: Path) -> None:

@@ -10,7 +10,7 @@ import typer
 from scenemaker.cli import options as opt
 from scenemaker.cli.state import STATE
 
-Backend = Annotated[Optional[str], typer.Option("--backend", "-b", help="Who does it; see `scenemaker backends`.")]  # noqa: UP045
+Backend = Annotated[Optional[str], typer.Option("--backend", "-b", help="Who does it; see `scenemaker backends`.")]
 Folder = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.", show_default=False)]
 Options = Annotated[list[str], typer.Option("--set", help="option=value of this stage's backend; may be repeated.")]
 
@@ -22,14 +22,16 @@ def register(app: typer.Typer) -> None:
 
 
 def segment(
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO|RUN", help="A photo (with -o), or a run folder.", show_default=False)],
-    out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Run folder, for a photo.")] = None,  # noqa: UP045
+    photo: Annotated[
+        Path, typer.Argument(metavar="PHOTO|RUN", help="A photo (with -o), or a run folder.", show_default=False)
+    ],
+    out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Run folder, for a photo.")] = None,
     backend: Backend = None,
     masks: opt.Masks = None,
-    text: opt.Text = [],  # noqa: B006
-    box: opt.Box = [],  # noqa: B006
-    point: opt.Point = [],  # noqa: B006
-    settings: Options = [],  # noqa: B006
+    text: opt.Text = [],
+    box: opt.Box = [],
+    point: opt.Point = [],
+    settings: Options = [],
     cache_dir: opt.CacheDir = None,
     as_json: opt.Json = False,
 ) -> None:
@@ -49,7 +51,15 @@ def segment(
         masks=_absolute(masks), text=text, boxes=numbers(box, 4, "--box"), points=numbers(point, 2, "--point")
     )
     _redo(
-        "segmentation", folder, backend, settings, cache_dir, as_json, file=file, photo=None if is_run else photo, start=is_run
+        "segmentation",
+        folder,
+        backend,
+        settings,
+        cache_dir,
+        as_json,
+        file=file,
+        photo=None if is_run else photo,
+        start=is_run,
     )
 
 
@@ -58,7 +68,7 @@ def depth(
     backend: Backend = None,
     depth: opt.Depth = None,
     intrinsics: opt.Intrinsics = None,
-    settings: Options = [],  # noqa: B006
+    settings: Options = [],
     device: opt.Device = None,
     cache_dir: opt.CacheDir = None,
     as_json: opt.Json = False,
@@ -67,14 +77,22 @@ def depth(
     from scenemaker.cli.run import _absolute
 
     _redo(
-        "depth", folder, backend, settings, cache_dir, as_json, device=device, depth=_absolute(depth), intrinsics=_absolute(intrinsics)
+        "depth",
+        folder,
+        backend,
+        settings,
+        cache_dir,
+        as_json,
+        device=device,
+        depth=_absolute(depth),
+        intrinsics=_absolute(intrinsics),
     )
 
 
 def deocclude(
     folder: Folder,
     backend: Backend = None,
-    settings: Options = [],  # noqa: B006
+    settings: Options = [],
     seed: opt.Seed = None,
     device: opt.Device = None,
     skip_failed: opt.SkipFailed = False,
@@ -82,14 +100,16 @@ def deocclude(
     as_json: opt.Json = False,
 ) -> None:
     """Completes what is hidden: writes RUN/stages/deocclusion/ID.png, one RGBA picture per object."""
-    _redo("deocclusion", folder, backend, settings, cache_dir, as_json, seed=seed, device=device, skip_failed=skip_failed)
+    _redo(
+        "deocclusion", folder, backend, settings, cache_dir, as_json, seed=seed, device=device, skip_failed=skip_failed
+    )
 
 
 def generate(
     folder: Folder,
     backend: Backend = None,
     meshes: opt.Meshes = None,
-    settings: Options = [],  # noqa: B006
+    settings: Options = [],
     seed: opt.Seed = None,
     device: opt.Device = None,
     skip_failed: opt.SkipFailed = False,
@@ -100,14 +120,23 @@ def generate(
     from scenemaker.cli.run import _absolute
 
     _redo(
-        "generation", folder, backend, settings, cache_dir, as_json, seed=seed, device=device, skip_failed=skip_failed, meshes=_absolute(meshes)
+        "generation",
+        folder,
+        backend,
+        settings,
+        cache_dir,
+        as_json,
+        seed=seed,
+        device=device,
+        skip_failed=skip_failed,
+        meshes=_absolute(meshes),
     )
 
 
 def pose(
     folder: Folder,
     backend: Backend = None,
-    settings: Options = [],  # noqa: B006
+    settings: Options = [],
     seed: opt.Seed = None,
     device: opt.Device = None,
     skip_failed: opt.SkipFailed = False,
@@ -121,7 +150,7 @@ def pose(
 def compose(
     folder: Folder,
     background: opt.Background = None,
-    known_size: opt.KnownSize = [],  # noqa: B006
+    known_size: opt.KnownSize = [],
     skip_failed: opt.SkipFailed = False,
     cache_dir: opt.CacheDir = None,
     as_json: opt.Json = False,
@@ -131,7 +160,15 @@ def compose(
 
     changes = {} if background is None else {"compose": {"background": background}}
     _redo(
-        "compose", folder, None, [], cache_dir, as_json, skip_failed=skip_failed, changes=changes, known_size=sizes(known_size)
+        "compose",
+        folder,
+        None,
+        [],
+        cache_dir,
+        as_json,
+        skip_failed=skip_failed,
+        changes=changes,
+        known_size=sizes(known_size),
     )
 
 
@@ -159,7 +196,9 @@ def _redo(
     STATE.json = as_json
     file = file or RunFile.read(folder)
     if file is None or (photo is None and not (folder / "stages" / "photo").is_dir()):
-        raise InputError(expected("a run folder", got=str(folder), remedy=f"start one: scenemaker segment PHOTO -o {folder}"))
+        raise InputError(
+            expected("a run folder", got=str(folder), remedy=f"start one: scenemaker segment PHOTO -o {folder}")
+        )
     _, told = collect_changes(
         {stage: backend}, settings=[f"{stage}.{s}" for s in settings], config=None, seed=seed, device=device
     )

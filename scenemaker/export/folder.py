@@ -52,7 +52,7 @@ def write_scene_files(scene: Scene, folder: Path) -> None:
     write_png(folder / "rgb.png", scene.rgb)
     write_png(folder / "labels.png", label_image(labels))
     np.save(folder / "depth.npy", scene.depth)
-    whole = (scene.amodal.get(id, labels == n) for id, n in order.items())
+    whole = (np.asarray(scene.amodal.get(id, labels == n)) for id, n in order.items())
     save_amodal(whole, len(order), labels.shape, folder / "amodal.npz")
     for name in ("objects", "background"):
         (folder / name).mkdir()
@@ -156,8 +156,8 @@ def _from_dict(data: dict[str, Any], folder: Path) -> Scene:
         id, status = item.get("id", n), item.get("status", "ok")
         pose = None
         if item["R_cam_obj"] is not None:
-            arrays = {k: np.asarray(item[k], np.float64) for k in ("R_cam_obj", "t_cam_obj", "size")}
-            pose = ObjectPose(id=id, scale=item["scale"], status=status, **arrays)
+            R, t, size = (np.asarray(item[k], np.float64) for k in ("R_cam_obj", "t_cam_obj", "size"))
+            pose = ObjectPose(id=id, R_cam_obj=R, t_cam_obj=t, size=size, scale=item["scale"], status=status)
         S = item.get("S_obj_mesh")
         objects[id] = PlacedObject(
             id=id,

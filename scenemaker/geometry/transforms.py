@@ -69,7 +69,7 @@ def unit(v: ArrayLike) -> F64:
     n = np.linalg.norm(v, axis=-1, keepdims=True)
     if not (n > 1e-12).all():
         raise FrameError(expected("a vector with a direction", got=v.tolist(), remedy="give a non-zero vector"))
-    return v / n
+    return np.asarray(v / n, np.float64)
 
 
 def axis_angle(axis: ArrayLike, angle_rad: float) -> F64:

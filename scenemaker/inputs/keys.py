@@ -51,4 +51,6 @@ def _content(value: Any) -> Any:
 
         return as_mesh(value)
     kind = type(value).__name__
-    raise InputError(expected("a path, bytes, a PIL image, an array or a mesh", got=kind, remedy="see ScenePipeline.run"))
+    raise InputError(
+        expected("a path, bytes, a PIL image, an array or a mesh", got=kind, remedy="see ScenePipeline.run")
+    )

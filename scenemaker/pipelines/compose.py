@@ -82,7 +82,9 @@ def compose_scene(given: ComposeInput) -> Scene:
 def place_objects(given: ComposeInput) -> list[PlacedObject]:
     """One entry per instance; what failed on the way is there as skipped, with the reason."""
     geometries, poses = by_id(given.geometries.value), by_id(given.poses.value)
-    reasons = {f.id: f"{a.info.stage}: {f.error}" for a in (given.views, given.geometries, given.poses) for f in a.failures}
+    reasons = {
+        f.id: f"{a.info.stage}: {f.error}" for a in (given.views, given.geometries, given.poses) for f in a.failures
+    }
     placed = []
     for item in given.instances.value:
         geometry, pose = geometries.get(item.id), poses.get(item.id)
@@ -94,7 +96,12 @@ def place_objects(given: ComposeInput) -> list[PlacedObject]:
             told = (*geometry.notices, *pose.notices)
             placed.append(
                 PlacedObject(
-                    **name, mesh=geometry.mesh, pose=pose, status=pose.status, S_obj_mesh=geometry.S_obj_mesh, notices=told
+                    **name,
+                    mesh=geometry.mesh,
+                    pose=pose,
+                    status=pose.status,
+                    S_obj_mesh=geometry.S_obj_mesh,
+                    notices=told,
                 )
             )
     return placed

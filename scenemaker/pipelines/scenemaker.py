@@ -1,6 +1,6 @@
 """The SceneMaker pipeline (arXiv 2512.10957, figure 2): a readable function over roles, and the object users hold.
 
-photo -> instances -> point map -> cut and completed views -> meshes in ``obj`` -> poses of all objects at once -> scene.
+photo -> instances -> point map -> cut and completed views -> meshes in ``obj`` -> poses of all objects -> scene.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Backends:
     pose: registry.Backend
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: the run ended where it was told to
+class Stopped(Exception):
     """The run reached the stage it was told to stop after."""
 
 
@@ -187,7 +187,16 @@ def make_scene(steps: Steps, request: Request, backends: Backends, config: Pipel
     )
     made_by = {i.stage: {"backend": i.backend, "version": i.version, "config": i.config} for i in steps.infos}
     given = ComposeInput(
-        photo, instances, point_map, views, geometries, poses, cut, config.compose, dict(request.known_size), steps.infos
+        photo,
+        instances,
+        point_map,
+        views,
+        geometries,
+        poses,
+        cut,
+        config.compose,
+        dict(request.known_size),
+        steps.infos,
     )
     return steps.do(
         "compose",
@@ -210,7 +219,9 @@ def make_scene(steps: Steps, request: Request, backends: Backends, config: Pipel
 def _some_objects(instances: Any) -> Any:
     if not len(instances):
         raise NoObjectsError(
-            expected("at least one object", got="none", remedy="give --masks or --box, or another --segmentation backend")
+            expected(
+                "at least one object", got="none", remedy="give --masks or --box, or another --segmentation backend"
+            )
         )
     return instances
 
@@ -226,7 +237,7 @@ class ScenePipeline:
         self,
         config: PipelineConfig | None = None,
         *,
-        cache_dir: str | Path | None | Literal["default"] = "default",
+        cache_dir: str | Path | Literal["default"] | None = "default",
         progress: Callable[[ProgressEvent], None] | None = None,
         **backends: Any,
     ) -> None:
@@ -246,10 +257,16 @@ class ScenePipeline:
         self.config = config or build_config()
         unknown = sorted(set(backends) - set(BACKEND_STAGES))
         if unknown:
-            raise ConfigError(expected("a stage", got=unknown[0], remedy=f"the stages are: {', '.join(BACKEND_STAGES)}"))
+            raise ConfigError(
+                expected("a stage", got=unknown[0], remedy=f"the stages are: {', '.join(BACKEND_STAGES)}")
+            )
         self._given, self._built = backends, dict[tuple[str, str], registry.Backend]()
         self._temporary = tempfile.TemporaryDirectory(prefix="scenemaker-") if cache_dir is None else None
-        root = default_cache_dir() if cache_dir == "default" else Path(self._temporary.name if self._temporary else cache_dir or "")
+        root = (
+            default_cache_dir()
+            if cache_dir == "default"
+            else Path(self._temporary.name if self._temporary else cache_dir or "")
+        )
         self.store = Store(root)
         self.residency = Residency(self.config.device, self.config.dtype, self.config.residency)
         self.progress = progress
@@ -259,7 +276,7 @@ class ScenePipeline:
         cls,
         name: str = "instant",
         *,
-        cache_dir: str | Path | None | Literal["default"] = "default",
+        cache_dir: str | Path | Literal["default"] | None = "default",
         progress: Callable[[ProgressEvent], None] | None = None,
         **changes: Any,
     ) -> ScenePipeline:
@@ -272,9 +289,7 @@ class ScenePipeline:
                 ``{"backend": name, option: value}``, a class, or an object.
         """
         objects = {
-            k: v
-            for k, v in changes.items()
-            if k in BACKEND_STAGES and not isinstance(v, (str, Mapping, BackendSpec))
+            k: v for k, v in changes.items() if k in BACKEND_STAGES and not isinstance(v, (str, Mapping, BackendSpec))
         }
         plain = {k: v for k, v in changes.items() if k not in objects}
         return cls(build_config(name, plain), cache_dir=cache_dir, progress=progress, **objects)
@@ -283,7 +298,9 @@ class ScenePipeline:
         """The scene of one photo; see ``run`` for the arguments."""
         scene = self.run(photo, **given).scene
         if scene is None:
-            raise ConfigError(expected("stop to be left out", got=given.get("stop"), remedy="use run(...) to stop early"))
+            raise ConfigError(
+                expected("stop to be left out", got=given.get("stop"), remedy="use run(...) to stop early")
+            )
         return scene
 
     def run(
@@ -330,9 +347,13 @@ class ScenePipeline:
         """
         for name, stage in (("start", start), ("stop", stop)):
             if stage is not None and stage not in STAGES:
-                raise ConfigError(expected(f"{name} to be a stage", got=repr(stage), remedy=f"choose: {', '.join(STAGES)}"))
+                raise ConfigError(
+                    expected(f"{name} to be a stage", got=repr(stage), remedy=f"choose: {', '.join(STAGES)}")
+                )
         if on_object_error not in ("raise", "skip"):
-            raise ConfigError(expected('on_object_error "raise" or "skip"', got=repr(on_object_error), remedy="use one"))
+            raise ConfigError(
+                expected('on_object_error "raise" or "skip"', got=repr(on_object_error), remedy="use one")
+            )
         request = Request(
             photo=photo,
             prompts=Prompts(
@@ -369,7 +390,11 @@ class ScenePipeline:
         scene.run = {**scene.run, **provenance}
         failures = tuple(ObjectFailure(id=o.id, error="; ".join(o.notices)) for o in scene.skipped)
         return RunResult(
-            scene=scene, stages=tuple(steps.infos), failures=failures, notices=tuple(scene.run["notices"]), folder=folder
+            scene=scene,
+            stages=tuple(steps.infos),
+            failures=failures,
+            notices=tuple(scene.run["notices"]),
+            folder=folder,
         )
 
     def close(self) -> None:
@@ -399,7 +424,13 @@ class ScenePipeline:
         """The backend of each stage: given as class or object, named in the config, or chosen by what is given."""
         p, d = request.prompts, request.depth
         kinds = {
-            "segmentation": "masks" if p.masks is not None else "boxes" if p.boxes_px or p.points_px else "text" if p.text else "nothing",
+            "segmentation": "masks"
+            if p.masks is not None
+            else "boxes"
+            if p.boxes_px or p.points_px
+            else "text"
+            if p.text
+            else "nothing",
             "depth": "nothing" if d.depth is None and d.points_cam is None else "depth",
         }
         table = preset(self.config.preset).by_input

@@ -197,7 +197,9 @@ class Steps:
         got = [r.id for r in results]
         if got != list(ids):
             raise StageError(
-                expected(f"one result per object, ids {list(ids)}", got=got, remedy=f"mend the backend {backend.name!r}"),
+                expected(
+                    f"one result per object, ids {list(ids)}", got=got, remedy=f"mend the backend {backend.name!r}"
+                ),
                 stage=stage,
                 backend=backend.name,
             )
@@ -258,7 +260,11 @@ class Steps:
         if home is None or meta is None:
             where = "no run folder" if home is None else f"no {stage} in {home.parent.parent}"
             raise InputError(
-                expected(f"a finished stage {stage!r} to go on from", got=where, remedy="do that stage first, or leave out --from")
+                expected(
+                    f"a finished stage {stage!r} to go on from",
+                    got=where,
+                    remedy="do that stage first, or leave out --from",
+                )
             )
         actual = folder_digest(home)
         origin: Origin = "run folder" if actual == meta["digest"] else "edited by hand"
@@ -328,4 +334,3 @@ def _free_name(home: Path) -> Path:
     while (aside := home.with_name(f"{home.name}.edited-{n}")).exists():
         n += 1
     return aside
-
