@@ -92,14 +92,22 @@ def _listed(value: np.ndarray[Any, Any] | None) -> Any:
 def save_photo(photo: Photo, folder: Path) -> None:
     """``rgb.png``, ``photo.json``."""
     write_png(folder / "rgb.png", photo.rgb)
-    write_json(folder / "photo.json", {"name": photo.name, "K": _listed(photo.K), "notices": list(photo.notices)})
+    data = {"name": photo.name, "K": _listed(photo.K), "notices": list(photo.notices), "source_px": photo.source_px}
+    write_json(folder / "photo.json", data)
 
 
 def load_photo(folder: Path) -> Photo:
     """Reads ``save_photo`` back."""
     data = read_json(folder / "photo.json")
     rgb = read_png(folder / "rgb.png")[..., :3]
-    return Photo(rgb=np.ascontiguousarray(rgb), K=_array(data["K"]), name=data["name"], notices=tuple(data["notices"]))
+    source_px = data["source_px"] and (int(data["source_px"][0]), int(data["source_px"][1]))
+    return Photo(
+        rgb=np.ascontiguousarray(rgb),
+        K=_array(data["K"]),
+        name=data["name"],
+        notices=tuple(data["notices"]),
+        source_px=source_px,
+    )
 
 
 def label_image(labels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

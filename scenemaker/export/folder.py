@@ -68,14 +68,13 @@ def write_scene_files(scene: Scene, folder: Path) -> None:
 
 
 def install(source: Path, folder: Path) -> None:
-    """Moves finished files into a scene folder, ``scene.json`` last; object files of before go."""
+    """Moves finished files into a scene folder, ``scene.json`` last; folders of before are replaced whole."""
     (folder / "scene.json").unlink(missing_ok=True)
-    for name in ("objects", "background"):
-        if (source / name).is_dir():
-            old = folder / name
-            if old.exists():
-                old.replace(source / f"{name}.old")
-            (source / name).replace(old)
+    for part in [p for p in sorted(source.iterdir()) if p.is_dir()]:
+        old = folder / part.name
+        if old.exists():
+            old.replace(source / f"{part.name}.old")
+        part.replace(old)
     for file in sorted(p for p in source.iterdir() if p.is_file() and p.name not in ("scene.json", META)):
         file.replace(folder / file.name)
     (source / "scene.json").replace(folder / "scene.json")

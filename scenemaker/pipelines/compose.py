@@ -127,24 +127,24 @@ def finish(scene: Scene, given: ComposeInput, folder: Path) -> None:
     scene.run["scores"] = scores.to_dict()
     write_scene_files(scene, folder)
     if given.config.report:
-        from scenemaker.viewer.report import ReportData, write_report
+        from scenemaker.viewer.report import ReportData, scene_figures, write_pictures, write_report
 
-        write_report(
-            folder / "report.html",
-            ReportData(
-                title=given.photo.value.name,
-                photo=given.photo.value,
-                instances=given.instances.value,
-                point_map=point_map,
-                cut=given.cut(),
-                completed=given.views.value,
-                objects=list(scene.objects.values()),
-                background=scene.background,
-                scores=scores,
-                stages=list(given.infos),
-                notices=scene.run["notices"],
-            ),
+        data = ReportData(
+            title=given.photo.value.name,
+            photo=given.photo.value,
+            instances=given.instances.value,
+            point_map=point_map,
+            cut=given.cut(),
+            completed=given.views.value,
+            objects=list(scene.objects.values()),
+            background=scene.background,
+            scores=scores,
+            stages=list(given.infos),
+            notices=scene.run["notices"],
         )
+        figures = scene_figures(data)
+        write_pictures(folder / "pictures", figures)
+        write_report(folder / "report.html", data, figures)
 
 
 def load_composed(folder: Path) -> Scene:
