@@ -54,7 +54,7 @@ def main() -> None:
     from scenemaker.errors import SceneMakerError
 
     try:
-        app()
+        app(prog_name="scenemaker")
     except SceneMakerError as error:
         fail(f"{error}")
     except KeyboardInterrupt:

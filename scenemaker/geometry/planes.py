@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from scenemaker.geometry.cameras import F64
 
-N_POINTS = 6000  # at most, of the picture; enough for hundredths of a degree on clean depth
-N_SAMPLES = 700
+N_POINTS = 4000  # at most, of the picture; enough for hundredths of a degree on clean depth
+N_SAMPLES = 500
 MAX_TILT_DEG = 75.0  # of up against -y of the camera
 TOLERANCE = 0.02  # relative depth error of an inlier while searching
 MIN_SHARE = 0.08  # of the background's points that must lie on the ground
@@ -69,11 +69,12 @@ def find_ground(points_cam: NDArray[np.floating], background: NDArray[np.bool_] 
     points = points / np.median(points[:, 2])  # a well-scaled problem; undone at the end
     best: tuple[float, F64] | None = None
     for a in _candidates(points, free, np.stack([rows, cols], 1)[free]):
-        refined = _refine(a, points[free])
-        if refined is not None and _is_ground(refined):
-            score = float(_scores(refined[:, None], points, free, TOLERANCE / 2)[0])
-            if best is None or score > best[0]:
-                best = score, refined
+        for cut in (TOLERANCE, 2 * TOLERANCE):  # clean depth wants the narrow start, noisy depth the wide one
+            refined = _refine(a, points[free], cut)
+            if refined is not None and _is_ground(refined):
+                score = float(_scores(refined[:, None], points, free, TOLERANCE)[0])
+                if best is None or score > best[0]:
+                    best = score, refined
     return None if best is None else _judged(best[1], points, free, float(np.median(grid[rows, cols, 2])))
 
 
@@ -112,16 +113,15 @@ def _is_ground(a: ArrayLike) -> bool:
 
 
 def _scores(A: F64, points: F64, free: NDArray[np.bool_], tolerance: float) -> F64:
-    """(s,) share of the background on each plane A (3, s), the nearer the more (MSAC), less the share below it."""
+    """(s,) share of the background on each plane A (3, s), the nearer the more (MSAC), less twice what is below."""
     ratio = points.astype(np.float32) @ A.astype(np.float32)  # (n, s)
     on = np.maximum(1 - ((ratio[free] - 1) / tolerance) ** 2, 0).mean(0)
     below = (ratio > 1 + 2 * tolerance).mean(0)
-    return on - below
+    return on - 2 * below
 
 
-def _refine(a: F64, on: F64) -> F64 | None:
+def _refine(a: F64, on: F64, cut: float) -> F64 | None:
     """The plane fitted to its inliers by iterated least squares, with Tukey's weight at their own scale."""
-    cut = TOLERANCE
     for _ in range(12):
         residual = on @ a - 1
         near = np.abs(residual) < cut

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from scenemaker.errors import InputError, expected
+from scenemaker.inputs.picture import open_picture
 
 
 def photo_key(source: Any, K: Any) -> Any:
     """Plain data, paths and arrays that stand for a photo (path, bytes, PIL image, array, ``Photo``) and its K."""
+    if isinstance(source, (str, Path)) and not Path(source).is_file():
+        open_picture(source, None)  # says what is wrong with it
     return {"photo": _content(source), "name": _name(source), "K": _content(K)}
 
 
@@ -29,6 +32,12 @@ def _name(source: Any) -> str | None:
 def _content(value: Any) -> Any:
     if isinstance(value, (str, Path)):
         path = Path(value)
+        if path.is_dir():
+            return {p.name: _content(p) for p in sorted(path.iterdir()) if p.is_file()}
+        if path.suffix.lower() in (".obj", ".gltf"):  # refer to other files, which count as well
+            from scenemaker.inputs.meshes import as_mesh
+
+            return as_mesh(path)
         if path.exists():
             return path
         if isinstance(value, Path):

@@ -74,23 +74,14 @@ class RunResult:
     folder: Path | None
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Backends:
-    """One backend per stage."""
-
-    segmentation: registry.Backend
-    depth: registry.Backend
-    deocclusion: registry.Backend
-    generation: registry.Backend
-    pose: registry.Backend
-
-
 class Stopped(Exception):
     """The run reached the stage it was told to stop after."""
 
 
-def make_scene(steps: Steps, request: Request, backends: Backends, config: PipelineConfig) -> Artefact[Scene]:
-    """All stages of one photo, in order. Each line is a stage; what flows is typed in ``scenemaker.scene``."""
+def make_scene(
+    steps: Steps, request: Request, backend_of: Callable[[str], registry.Backend], config: PipelineConfig
+) -> Artefact[Scene]:
+    """All stages of one photo, in order. Each block is a stage; what flows is typed in ``scenemaker.scene``."""
     from scenemaker import inputs
     from scenemaker.deocclusion.views import cut_views
     from scenemaker.inputs.keys import meshes_key, photo_key
@@ -109,7 +100,7 @@ def make_scene(steps: Steps, request: Request, backends: Backends, config: Pipel
 
     instances = steps.do(
         "segmentation",
-        backend=backends.segmentation,
+        backend=backend_of("segmentation"),
         inputs=(photo,),
         params=request.prompts,
         compute=lambda b: _some_objects(b.segment(photo.value, in_pixels()[0])),
@@ -118,7 +109,7 @@ def make_scene(steps: Steps, request: Request, backends: Backends, config: Pipel
     )
     point_map = steps.do(
         "depth",
-        backend=backends.depth,
+        backend=backend_of("depth"),
         inputs=(photo, instances),
         params=request.depth,
         compute=lambda b: b.estimate(photo.value, instances.value, in_pixels()[1]),
@@ -138,12 +129,12 @@ def make_scene(steps: Steps, request: Request, backends: Backends, config: Pipel
         views, own = cut(), own_meshes()
         wanted = [v for v in views if v.id not in own]
         results = backend.deocclude(wanted, seed=config.seed)
-        done = by_id(steps.split("deocclusion", backends.deocclusion, [v.id for v in wanted], results))
+        done = by_id(steps.split("deocclusion", backend_of("deocclusion"), [v.id for v in wanted], results))
         return [done.get(v.id, v) for v in views if v.id in done or v.id in own]
 
     views = steps.do(
         "deocclusion",
-        backend=backends.deocclusion,
+        backend=backend_of("deocclusion"),
         inputs=(photo, instances, point_map),
         params={"view_px": config.view_px, "seed": config.seed, "own": meshes_key(request.meshes)},
         compute=deocclude,
@@ -155,12 +146,12 @@ def make_scene(steps: Steps, request: Request, backends: Backends, config: Pipel
         own = own_meshes()
         wanted = [v for v in views.value if v.id not in own]
         results = backend.generate(wanted, seed=config.seed) if wanted else []
-        made = by_id(steps.split("generation", backends.generation, [v.id for v in wanted], results))
+        made = by_id(steps.split("generation", backend_of("generation"), [v.id for v in wanted], results))
         return [own.get(v.id) or made[v.id] for v in views.value if v.id in own or v.id in made]
 
     geometries = steps.do(
         "generation",
-        backend=backends.generation,
+        backend=backend_of("generation"),
         inputs=(photo, instances, point_map, views),
         params={"seed": config.seed, "view_px": config.view_px, "own": meshes_key(request.meshes)},
         compute=generate,
@@ -174,11 +165,11 @@ def make_scene(steps: Steps, request: Request, backends: Backends, config: Pipel
         results = backend.estimate_poses(
             photo.value, instances.value, point_map.value, [seen[i] for i in ids], geometries.value, seed=config.seed
         )
-        return steps.split("pose", backends.pose, ids, results)
+        return steps.split("pose", backend_of("pose"), ids, results)
 
     poses = steps.do(
         "pose",
-        backend=backends.pose,
+        backend=backend_of("pose"),
         inputs=(photo, instances, point_map, views, geometries),
         params={"seed": config.seed, "view_px": config.view_px},
         compute=estimate_poses,
@@ -376,9 +367,12 @@ class ScenePipeline:
             start=start,
             keep_failures=on_object_error == "skip",
         )
-        backends = self._backends(request)
+        last = STAGES.index(stop or STAGES[-1])
+        for stage in BACKEND_STAGES:  # what is misspelt or not installed is told before any work is done
+            if STAGES.index(stage) <= last:
+                self._backend(stage, request)
         try:
-            composed = make_scene(steps, request, backends, self.config)
+            composed = make_scene(steps, request, lambda stage: self._backend(stage, request), self.config)
         except Stopped:
             return RunResult(scene=None, stages=tuple(steps.infos), failures=(), notices=(), folder=folder)
         provenance = self._provenance(steps.infos, on_object_error)
@@ -420,31 +414,17 @@ class ScenePipeline:
 
         return report
 
-    def _backends(self, request: Request) -> Backends:
-        """The backend of each stage: given as class or object, named in the config, or chosen by what is given."""
-        p, d = request.prompts, request.depth
-        kinds = {
-            "segmentation": "masks"
-            if p.masks is not None
-            else "boxes"
-            if p.boxes_px or p.points_px
-            else "text"
-            if p.text
-            else "nothing",
-            "depth": "nothing" if d.depth is None and d.points_cam is None else "depth",
-        }
+    def _backend(self, stage: str, request: Request) -> registry.Backend:
+        """The backend of a stage: given as class or object, named in the config, or chosen by what is given."""
+        spec: BackendSpec = getattr(self.config, stage)
         table = preset(self.config.preset).by_input
-        built = {}
-        for stage in BACKEND_STAGES:
-            spec: BackendSpec = getattr(self.config, stage)
-            if spec.name is None and stage in table:
-                spec = replace_name(spec, table[stage][kinds[stage]])
-            chosen = self._given.get(stage, spec)
-            key = (stage, repr(chosen) if isinstance(chosen, BackendSpec) else "given")
-            if key not in self._built:
-                self._built[key] = registry.build(stage, chosen)
-            built[stage] = self._built[key]
-        return Backends(**built)
+        if spec.name is None and stage in table:
+            spec = spec.model_copy(update={"name": table[stage][_kind(stage, request)]})
+        chosen = self._given.get(stage, spec)
+        key = (stage, repr(chosen) if isinstance(chosen, BackendSpec) else "given")
+        if key not in self._built:
+            self._built[key] = registry.build(stage, chosen)
+        return self._built[key]
 
     def _provenance(self, infos: Sequence[StageInfo], on_object_error: str) -> dict[str, Any]:
         return {
@@ -461,9 +441,13 @@ class ScenePipeline:
         }
 
 
-def replace_name(spec: BackendSpec, name: str) -> BackendSpec:
-    """The spec under another name."""
-    return spec.model_copy(update={"name": name})
+def _kind(stage: str, request: Request) -> str:
+    """What the user gives for a stage, as the presets' ``by_input`` calls it."""
+    if stage == "depth":
+        return "nothing" if request.depth.depth is None and request.depth.points_cam is None else "depth"
+    p = request.prompts
+    given = {"masks": p.masks is not None, "boxes": bool(p.boxes_px or p.points_px), "text": bool(p.text)}
+    return next((kind for kind, is_given in given.items() if is_given), "nothing")
 
 
 def _path_or_array(value: Any) -> Any:
@@ -477,4 +461,4 @@ def _path_or_array(value: Any) -> Any:
     return np.asarray(value)
 
 
-__all__ = ["Backends", "Request", "RunResult", "ScenePipeline", "make_scene"]
+__all__ = ["Request", "RunResult", "ScenePipeline", "make_scene"]
