@@ -78,8 +78,8 @@ def evaluate(case: Case) -> dict[str, tuple[float, float, float]]:
 def _abs_rel(z: np.ndarray, truth: np.ndarray, labels: np.ndarray, valid: np.ndarray) -> tuple[float, float]:
     on = valid & (labels > 0)
     k = np.median(truth[on] / z[on])
-    error = np.abs(k * z - truth) / truth
-    return float(error[on].mean()), float(error[valid].mean())
+    error = np.abs(k * z[valid] - truth[valid]) / truth[valid]
+    return float(error[labels[valid] > 0].mean()), float(error.mean())
 
 
 def main() -> None:
@@ -105,10 +105,9 @@ def main() -> None:
         print(f"{len(rows)} scenes, {title} ({seconds:.2f} s each)")
         print(f"  {'':12}{'tilt mean':>10}{'median':>8}{'AbsRel objects':>16}{'AbsRel all':>12}")
         for method in METHODS:
-            tilts, objects, everything = np.array([r[method] for r in rows]).T
-            print(
-                f"  {method:12}{tilts.mean():10.2f}{np.median(tilts):8.2f}{objects.mean():16.3f}{everything.mean():12.3f}"
-            )
+            tilts, objects, all_px = np.array([r[method] for r in rows]).T
+            tilt = f"{tilts.mean():10.2f}{np.median(tilts):8.2f}"
+            print(f"  {method:12}{tilt}{objects.mean():16.3f}{all_px.mean():12.3f}")
 
 
 if __name__ == "__main__":

@@ -61,8 +61,9 @@ def make_scene(meshes: list[Mesh], rng: np.random.Generator, *, size: int = 320)
     forward = np.array([0.0, -np.sin(pitch), -np.cos(pitch)])  # the yaw is in the arrangement
     R_world_cam = np.stack([np.cross(forward, up_world) / np.cos(pitch), np.zeros(3), forward], 1)
     R_world_cam[:, 1] = np.cross(R_world_cam[:, 2], R_world_cam[:, 0])
-    corners = np.concatenate([transforms.apply(S, m.vertices[:: max(1, len(m.vertices) // 200)]) for m, S in zip(chosen, poses)])
-    target = corners.mean(0) * [1, 1, 1] + rng.normal(0, 0.12, 3) * [1, 0, 1]
+    thin = [m.vertices[:: max(1, len(m.vertices) // 200)] for m in chosen]
+    corners = np.concatenate([transforms.apply(S, v) for v, S in zip(thin, poses)])
+    target = corners.mean(0) + rng.normal(0, 0.12, 3) * [1, 0, 1]
     p_cam = (corners - target) @ R_world_cam
     half = np.array([width, height]) / 2 / K[0, 0]
     fill = rng.uniform(0.7, 1.15)
@@ -92,7 +93,13 @@ def _arrange(meshes: list[Mesh], rng: np.random.Generator) -> tuple[list[F64], l
 
 
 def _render(
-    meshes: list[Mesh], poses: list[F64], camera: Camera, R_world_cam: F64, centre: F64, pitch: float, rng: np.random.Generator
+    meshes: list[Mesh],
+    poses: list[F64],
+    camera: Camera,
+    R_world_cam: F64,
+    centre: F64,
+    pitch: float,
+    rng: np.random.Generator,
 ) -> MadeScene:
     h, w = camera.height, camera.width
     caster = RayCaster(meshes, poses)
@@ -101,13 +108,14 @@ def _render(
     with np.errstate(divide="ignore"):
         ground = np.where(rays[:, 1] < -1e-4, -centre[1] / rays[:, 1], np.inf)
     has_wall = rng.random() < (0.6 if pitch < np.radians(25) else 0.1)
-    back = min(float(transforms.apply(S, m.vertices)[:, 2].min()) for m, S in zip(meshes, poses)) - rng.uniform(0.05, 1.5)
+    back = min(float(m.vertices[:, 2].min()) for m in caster.meshes) - rng.uniform(0.05, 1.5)
     wall = np.where(rays[:, 2] < 0, (back - centre[2]) / rays[:, 2], np.inf) if has_wall else np.full(h * w, np.inf)
     surface = np.minimum(ground, wall)
     depth = np.minimum(np.where(hits.index >= 0, hits.distance, np.inf), surface)
     points = centre + rays * np.where(np.isfinite(depth), depth, 0)[:, None]
     light = transforms.unit([rng.normal(0, 0.6), 1.0, rng.normal(0, 0.6)])
-    shade = np.where(caster.cast(points + [0, 2e-3, 0], np.broadcast_to(light, points.shape)).index >= 0, 0.55, 1.0)
+    above = points + np.array([0, 2e-3, 0])
+    shade = np.where(caster.cast(above, np.broadcast_to(light, points.shape)).index >= 0, 0.55, 1.0)
     shade = cv2.GaussianBlur(shade.reshape(h, w), (0, 0), 1.0).ravel()
     rgb = np.empty((h * w, 3))
     on_wall = wall < ground

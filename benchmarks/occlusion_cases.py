@@ -116,9 +116,7 @@ def _camera(pitch: float, fov_deg: float, size: F64, rng: np.random.Generator) -
     distance = rng.uniform(0.6, 0.95) * np.linalg.norm(size) * K[0, 0] / (0.5 * WIDE[1]) + 0.3
     centre = np.array([0, size[1] / 2, 0]) - forward * distance
     centre[1] = max(centre[1], 0.15)
-    return Camera(
-        K=K, width=WIDE[0], height=WIDE[1], T_cam_world=transforms.rigid(R_cam_world, -R_cam_world @ centre)
-    )
+    return Camera(K=K, width=WIDE[0], height=WIDE[1], T_cam_world=transforms.rigid(R_cam_world, -R_cam_world @ centre))
 
 
 def _window(whole: Bool, kind: str, rng: np.random.Generator) -> tuple[slice, slice] | None:

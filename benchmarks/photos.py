@@ -158,8 +158,9 @@ def main() -> None:
                 continue
             iou = [r["iou"] for r in good]
             thick = np.median([t for r in good for t in r["thick"]])
+            skipped, crashes = sum(r["skipped"] for r in good), len(all_rows) - len(good)
             print(
-                f"| {given} | {cut} | {len(all_rows)} | {len(all_rows) - len(good)} | {sum(r['skipped'] for r in good)} "
+                f"| {given} | {cut} | {len(all_rows)} | {crashes} | {skipped} "
                 f"| {all(r['solid'] for r in good)} | {sum(r['glb_errors'] for r in good)} | {np.mean(iou):.3f} "
                 f"| {min(iou):.3f} ({good[int(np.argmin(iou))]['photo']}) | {np.mean([r['colour'] for r in good]):.1f} "
                 f"| {thick:.2f} |"

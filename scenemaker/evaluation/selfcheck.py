@@ -100,9 +100,9 @@ def check_scene(
     """
     placed = [o for o in objects if o.mesh is not None and o.pose is not None]
     step = -(-max(photo.width, photo.height) // max_px)
-    camera = every_nth_pixel(Camera(K=point_map.K, width=photo.width, height=photo.height), step)
+    camera, every = every_nth_pixel(Camera(K=point_map.K, width=photo.width, height=photo.height), step)
     caster = scene_caster(placed)
-    seen = _Seen(photo, instances, point_map, camera, step, caster.render(camera))
+    seen = _Seen(photo, instances, point_map, camera, every, caster.render(camera))
     up_cam, ground_cam = point_map.up_cam, point_map.ground_cam
     held = supports(caster, up_cam, ground_cam)
     pairs = overlaps(caster.meshes, [o.id for o in placed], up_cam)
@@ -140,15 +140,17 @@ def photo_camera(photo: Photo, point_map: PointMap, max_px: int) -> Camera:
     return full.resized(max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
 
 
-def every_nth_pixel(camera: Camera, step: int) -> Camera:
-    """The camera that takes every ``step``-th pixel of every ``step``-th row, from ``step // 2`` on.
+def every_nth_pixel(camera: Camera, step: int) -> tuple[Camera, slice]:
+    """The camera that takes every ``step``-th pixel of every ``step``-th row, and the slice of rows and columns.
 
     Its pixel centres are pixel centres of the original, so that what is compared is not half a pixel apart.
     """
-    first = step // 2
-    S = np.array([[1 / step, 0, 0.5 - (first + 0.5) / step], [0, 1 / step, 0.5 - (first + 0.5) / step], [0, 0, 1]])
+    first = min(step // 2, camera.width - 1, camera.height - 1)
+    shift = 0.5 - (first + 0.5) / step
+    S = np.array([[1 / step, 0, shift], [0, 1 / step, shift], [0, 0, 1]])
     width, height = -(-(camera.width - first) // step), -(-(camera.height - first) // step)
-    return Camera(K=S @ camera.K, width=width, height=height, T_cam_world=camera.T_cam_world)
+    small = Camera(K=S @ camera.K, width=width, height=height, T_cam_world=camera.T_cam_world)
+    return small, slice(first, None, step)
 
 
 def scene_caster(placed: Sequence[PlacedObject]) -> RayCaster:
@@ -174,10 +176,9 @@ class _Seen:
         instances: Instances,
         point_map: PointMap,
         camera: Camera,
-        step: int,
+        every: slice,
         rendering: Rendering,
     ) -> None:
-        every = slice(step // 2, None, step)
         self.labels = instances.labels[every, every]
         self.depth = point_map.depth[every, every]
         rgb = photo.rgb[every, every]

@@ -64,15 +64,20 @@ def remove_objects(rgb: U8, mask: Bool) -> U8:
     small = min(1.0, INPAINT_PX / max(h, w))
     size = max(1, round(w * small)), max(1, round(h * small))
     # colours of the kept pixels only: an object must not bleed into its surroundings when the picture shrinks
-    kept = (1 - grown).astype(np.float32)
-    share = cv2.resize(kept, size, interpolation=cv2.INTER_AREA)
-    colours = cv2.resize(rgb * kept[..., None], size, interpolation=cv2.INTER_AREA)
-    colours = (colours / np.maximum(share, 1e-6)[..., None]).clip(0, 255).astype(np.uint8)
+    kept = rgb.copy()
+    kept[grown > 0] = 0
+    share = 1 - cv2.resize(grown * np.uint8(255), size, interpolation=cv2.INTER_AREA) / np.float32(255)
+    colours = cv2.resize(kept, size, interpolation=cv2.INTER_AREA) / np.maximum(share, 1e-6)[..., None]
+    colours = colours.round().clip(0, 255).astype(np.uint8)
     filled = cv2.inpaint(colours, (share < 0.2).astype(np.uint8), 3, cv2.INPAINT_TELEA)
     filled = cv2.resize(filled, (w, h), interpolation=cv2.INTER_LINEAR)
-    soft = cv2.blur(grown.astype(np.float32), (2 * grown_px + 1,) * 2)[..., None]
-    soft = np.where(mask[..., None], 1, soft)
-    return (rgb + soft * (filled.astype(np.float32) - rgb)).round().astype(np.uint8)
+    soft = cv2.blur(grown * np.uint8(255), (2 * grown_px + 1,) * 2)
+    soft[mask] = 255
+    rim = soft > 0
+    weight = soft[rim, None] / np.float32(255)
+    out = rgb.copy()
+    out[rim] = (rgb[rim] + weight * (filled[rim] - rgb[rim].astype(np.float32))).round().astype(np.uint8)
+    return out
 
 
 def _ground(clean: U8, instances: Instances, point_map: PointMap, plane: F64) -> Mesh | None:
@@ -122,7 +127,7 @@ def _ground(clean: U8, instances: Instances, point_map: PointMap, plane: F64) ->
     down, right = np.arange(rows), np.arange(cols)
     rim = np.minimum.outer(np.minimum(down, down[::-1]), np.minimum(right, right[::-1]))  # texels to the edge
     weight = (trust * np.clip(rim / (FADE * max(rows, cols)), 0, 1))[..., None]
-    texture = (base + weight * (texture - base)).clip(0, 255).astype(np.uint8)
+    texture = (base + weight * (texture - base)).round().clip(0, 255).astype(np.uint8)
     corners = [foot + x * across + y * far for x, y in ((a0, b0), (a1, b0), (a1, b1), (a0, b1))]
     return _rectangle(corners, texture)
 

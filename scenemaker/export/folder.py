@@ -186,7 +186,7 @@ def _from_dict(data: dict[str, Any], folder: Path) -> Scene:
         objects=objects,
         up_cam=None if up is None else np.asarray(up, np.float64),
         ground_cam=None if ground is None else np.asarray(ground, np.float64),
-        scale_kind=data["depth_scale"],
+        scale_kind=data.get("depth_scale", "metric"),
         background={n: read_object_glb(_inside(folder, f)) for n, f in data.get("background", {}).items()},
         amodal=dict(zip(objects, amodal, strict=True)),
         run=data.get("run", {}),

@@ -18,7 +18,7 @@ UNLIT = "KHR_materials_unlit"
 JPEG_QUALITY = 92
 PLAIN_GREY = 190  # sRGB of a mesh without colours, as in geometry.raycast
 REMEMBERED_BYTES = 64 * 2**20  # of encoded textures
-CREASE_COSINE = 0.77  # 40 degrees: seams below it are shaded smooth, sharper ones stay edges
+CREASE_COSINE = 0.9  # 26 degrees between a vertex's own and its shared normal: beyond it the edge stays sharp
 
 _byte = np.arange(256) / 255
 LINEAR_FROM_SRGB: F32 = np.where(_byte <= 0.04045, _byte / 12.92, ((_byte + 0.055) / 1.055) ** 2.4).astype(np.float32)
@@ -171,18 +171,17 @@ def _alpha(colours: U8 | None) -> str | None:
 def smooth_normals(mesh: Mesh) -> F32:
     """(n, 3) unit vertex normals, faces weighted by area.
 
-    Vertices that share a place (seams of the texture) share their normal, unless the surface folds there by more
-    than 40 degrees.
+    Vertices that share a place (seams of the texture) share their normal, unless that turns it far from its own:
+    then the surface has an edge there.
     """
     triangles = mesh.triangles
     face_normals = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])  # (m, 3)
-    own = _summed(mesh.faces.reshape(-1), np.repeat(face_normals, 3, axis=0), len(mesh.vertices))
-    own = _unit_or_up(own)
+    total = _summed(mesh.faces.reshape(-1), np.repeat(face_normals, 3, axis=0), len(mesh.vertices))
     _, place = np.unique(mesh.vertices, axis=0, return_inverse=True)
     place = place.reshape(-1)
-    shared = _unit_or_up(_summed(place, own, int(place.max()) + 1))[place]
+    own, shared = _unit_or_up(total), _unit_or_up(_summed(place, total, int(place.max()) + 1))[place]
     smooth = (own * shared).sum(1, keepdims=True) > CREASE_COSINE
-    return _unit_or_up(np.where(smooth, shared, own)).astype(np.float32)
+    return np.where(smooth, shared, own).astype(np.float32)
 
 
 def _summed(index: np.ndarray[Any, Any], values: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:

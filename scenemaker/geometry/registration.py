@@ -129,20 +129,20 @@ def icp(
     Raises:
         InputError: Fewer than three observed points or no model point.
     """
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     model, observed = np.asarray(model, np.float64), np.asarray(observed, np.float64)
     if len(observed) < 3 or not len(model):
         got = f"{len(observed)} observed, {len(model)} model points"
         raise InputError(expected("at least 3 observed points and a model", got=got, remedy="give more points"))
-    tree = cKDTree(model)
+    tree = KDTree(model)
     n_keep = max(3, round(keep * len(observed)))
     S, error, step = np.asarray(S_init, np.float64), np.inf, 0
     for step in range(1, iterations + 1):  # noqa: B007
-        distance, nearest = tree.query(transforms.apply(transforms.invert(S), observed))
+        distance, nearest = map(np.asarray, tree.query(transforms.apply(transforms.invert(S), observed)))
         near = np.argpartition(distance, n_keep - 1)[:n_keep]
         before, error = error, float(np.sqrt((distance[near] ** 2).mean())) * scale_of(S)
-        if before - error <= tolerance * before:
+        if step > 1 and before - error <= tolerance * before:
             break
         S = umeyama(transforms.apply(S, model[nearest[near]]), observed[near], scale=scale, axis=axis) @ S
     return IcpResult(S=S, error=error, iterations=step)

@@ -12,7 +12,7 @@ from scenemaker.errors import SceneMakerError, expected
 from scenemaker.geometry.mesh import Mesh
 from scenemaker.pose.known_rotation import ground_ratio, place_known_rotation
 from scenemaker.pose.rotation_search import SIDES, Found, PoseSearch
-from scenemaker.pose.target import Agreement, Placement, Prober, Target, make_target
+from scenemaker.pose.target import Agreement, Placement, Prober, Target, make_target, nearer_objects
 from scenemaker.scene import (
     Instances,
     ObjectFailure,
@@ -36,17 +36,26 @@ class ClosedFormFit:
     requires: tuple[str, ...] = ()
 
     class Config(BaseModel, frozen=True, extra="forbid"):
-        n_yaws: int = Field(24, ge=4, le=360, description="Yaws tried about gravity where the rotation is unknown.")
-        n_refined: int = Field(3, ge=1, le=24, description="Best yaws that are refined.")
+        n_yaws: int = Field(
+            default=24, ge=4, le=360, description="Yaws tried about gravity where the rotation is unknown."
+        )
+        n_refined: int = Field(default=3, ge=1, le=24, description="Best yaws that are refined.")
         any_side: bool = Field(
-            True, description="Try the mesh on its other five sides when standing upright it fits badly."
+            default=True, description="Try the mesh on its other five sides when standing upright it fits badly."
         )
-        tilt: bool = Field(True, description="Let a searched rotation leave the upright by small angles, if it fits.")
-        resolution_px: int = Field(112, ge=16, le=1024, description="Rays along the longer side of an object's box.")
+        tilt: bool = Field(
+            default=True, description="Let a searched rotation leave the upright by small angles, if it fits."
+        )
+        resolution_px: int = Field(
+            default=112, ge=16, le=1024, description="Rays along the longer side of an object's box."
+        )
         snap: float = Field(
-            0.05, ge=0, le=0.5, description="Objects this near to the ground (in longest sides) are put on it; 0: off."
+            default=0.05,
+            ge=0,
+            le=0.5,
+            description="Objects this near to the ground (in longest sides) are put on it; 0: off.",
         )
-        flag_iou: float = Field(0.5, ge=0, le=1, description="Poses whose silhouette fits worse are flagged.")
+        flag_iou: float = Field(default=0.5, ge=0, le=1, description="Poses whose silhouette fits worse are flagged.")
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or self.Config()
@@ -62,24 +71,30 @@ class ClosedFormFit:
         seed: int,
     ) -> list[ObjectPose | ObjectFailure]:
         """One pose per geometry; nothing here is random, so that ``seed`` changes nothing."""
-        return [self._estimate(point_map, v, g) for v, g in zip(views, geometries, strict=True)]
+        return [self._estimate(instances, point_map, v, g) for v, g in zip(views, geometries, strict=True)]
 
-    def _estimate(self, point_map: PointMap, view: ObjectView, geometry: ObjectGeometry) -> ObjectPose | ObjectFailure:
+    def _estimate(
+        self, instances: Instances, point_map: PointMap, view: ObjectView, geometry: ObjectGeometry
+    ) -> ObjectPose | ObjectFailure:
         if not (view.mask_modal | view.mask_amodal).any():
             message = expected("an object that is seen", got="an empty mask", remedy="drop it, or draw its mask")
             return ObjectFailure(id=view.id, error=message)
         try:
-            return self._place(point_map, view, geometry)
+            return self._place(instances, point_map, view, geometry)
         except SceneMakerError as error:
             return ObjectFailure(id=view.id, error=str(error))
 
-    def _place(self, point_map: PointMap, view: ObjectView, geometry: ObjectGeometry) -> ObjectPose:
+    def _place(
+        self, instances: Instances, point_map: PointMap, view: ObjectView, geometry: ObjectGeometry
+    ) -> ObjectPose:
         mesh, prober = geometry.mesh, Prober(geometry.mesh)
         if geometry.R_cam_obj is not None:
-            target = make_target(view, point_map, view.mask_amodal | view.mask_modal, self.config.resolution_px)
+            target = make_target(
+                view, instances, point_map, view.mask_amodal | view.mask_modal, self.config.resolution_px
+            )
             place, found = place_known_rotation(mesh, geometry.R_cam_obj, prober, target, view)
         else:
-            target, place, found = self._search(point_map, view, mesh, prober)
+            target, place, found = self._search(instances, point_map, view, mesh, prober)
         place, notices = self._to_ground(mesh, place, target)
         status: Status = "ok"
         if not np.isfinite(target.z_median):
@@ -99,16 +114,17 @@ class ClosedFormFit:
         )
 
     def _search(
-        self, point_map: PointMap, view: ObjectView, mesh: Mesh, prober: Prober
+        self, instances: Instances, point_map: PointMap, view: ObjectView, mesh: Mesh, prober: Prober
     ) -> tuple[Target, Placement, Agreement]:
         wanted = view.mask_modal if view.mask_modal.any() else view.mask_amodal
         outline = view.mask_amodal | view.mask_modal
-        fine = make_target(view, point_map, wanted, self.config.resolution_px)
-        coarse = make_target(view, point_map, wanted, min(40, self.config.resolution_px))
-        best = self._best(PoseSearch(mesh, prober, coarse, fine, view, outline))
+        fine = make_target(view, instances, point_map, wanted, self.config.resolution_px)
+        coarse = make_target(view, instances, point_map, wanted, min(40, self.config.resolution_px))
+        may_hide = (view.mask_hidden & ~view.mask_modal) | nearer_objects(view, instances, point_map, fine.z_median)
+        best = self._best(PoseSearch(mesh, prober, coarse, fine, view.K, outline, may_hide))
         if np.isfinite(fine.z_median) and best[1].depth_error > UNTRUSTED:
             fine, coarse = replace(fine, depth_weight=0.1), replace(coarse, depth_weight=0.1)
-            best = self._best(PoseSearch(mesh, prober, coarse, fine, view, outline))
+            best = self._best(PoseSearch(mesh, prober, coarse, fine, view.K, outline, may_hide))
         return fine, *best
 
     def _best(self, search: PoseSearch) -> Found:

@@ -15,7 +15,7 @@ from scenemaker.geometry.mesh import Mesh
 from scenemaker.geometry.registration import circle, fit_silhouette, icp, mask_support, split
 from scenemaker.pose.known_rotation import at_depth, ground_ratio, start_depth
 from scenemaker.pose.target import Agreement, Placement, Prober, Target, compare
-from scenemaker.scene import Bool, ObjectView
+from scenemaker.scene import Bool
 
 DIRECTIONS = circle(32)
 GROWTHS = (1.3, 1.7, 2.2)  # of objects that go on where they are hidden
@@ -49,13 +49,14 @@ class PoseSearch:
     """Search for one object."""
 
     def __init__(
-        self, mesh: Mesh, prober: Prober, coarse: Target, fine: Target, view: ObjectView, wanted: Bool
+        self, mesh: Mesh, prober: Prober, coarse: Target, fine: Target, K: F64, outline: Bool, may_hide: Bool
     ) -> None:
-        """Takes the evidence on two grids: coarse for the sweep, fine for the last steps."""
+        """Takes the evidence on two grids, coarse for the sweep, fine for the last steps, and in full the outline
+        (h, w) with the pixels (h, w) where the object may go on unseen."""
         self.mesh, self.prober, self.coarse, self.fine = mesh, prober, coarse, fine
         self.hull = extreme_vertices(mesh.vertices)
-        self.support, corners_px = mask_support(wanted, view.K, DIRECTIONS)
-        unsure = _touches(view.mask_hidden & ~view.mask_modal, corners_px)
+        self.support, corners_px = mask_support(outline, K, DIRECTIONS)
+        unsure = _touches(may_hide, corners_px)
         self.trust, self.cut = np.where(unsure, 0.05, 1.0), bool(unsure.any())
         self.points = thin_out(coarse.points_cam(), 400)
 

@@ -11,7 +11,7 @@ from scenemaker.geometry import transforms
 from scenemaker.geometry.cameras import F64
 from scenemaker.geometry.mesh import Mesh
 from scenemaker.geometry.raycast import RayCaster
-from scenemaker.scene import Bool, ObjectView, PointMap
+from scenemaker.scene import Bool, Instances, ObjectView, PointMap
 
 ROOM = 0.3  # of the mask's box side, looked at on every side of it
 
@@ -43,7 +43,7 @@ class Target:
         wanted: (n,) pixels that the object must cover.
         free: (n,) pixels where it must not be seen; the rest may hide it.
         z: (n,) observed depth of the object, NaN where unknown.
-        z_front: (n,) depth of what may hide it, NaN where unknown.
+        z_front: (n,) depth of other objects, which hide what lies behind them; NaN elsewhere.
         z_median: Of its observed points; NaN without any.
         extent: Its visible size at that depth (at depth 1 without points).
         up_cam, ground_cam: As in ``PointMap``.
@@ -86,44 +86,61 @@ class Agreement:
     score: float
 
 
-def make_target(view: ObjectView, point_map: PointMap, wanted: Bool, max_px: int) -> Target:
+def make_target(view: ObjectView, instances: Instances, point_map: PointMap, wanted: Bool, max_px: int) -> Target:
     """The evidence in one view, on a grid of at most ``max_px`` rays along the longer side of the object's box."""
-    h, w = wanted.shape
-    rows, cols = np.flatnonzero(wanted.any(1)), np.flatnonzero(wanted.any(0))
-    box = np.array([cols[0], rows[0], cols[-1] + 1, rows[-1] + 1], np.float64)
-    room = max(2.0, ROOM * max(box[2] - box[0], box[3] - box[1]))
-    x0, y0 = np.maximum(box[:2] - room, 0)
-    x1, y1 = np.minimum(box[2:] + room, [w, h])
-    step = max(1.0, max(box[2] - box[0], box[3] - box[1]) / max_px)
-    n_x, n_y = max(1, round((x1 - x0) / step)), max(1, round((y1 - y0) / step))
-    u, v = x0 + (np.arange(n_x) + 0.5) * (x1 - x0) / n_x, y0 + (np.arange(n_y) + 0.5) * (y1 - y0) / n_y
-    grid = np.ix_(v.astype(int).clip(0, h - 1), u.astype(int).clip(0, w - 1))
-
+    u, v = _grid(wanted, max_px)
+    if not _at(wanted, u, v).any():  # a hair between coarse rays
+        u, v = _grid(wanted, max(wanted.shape))
+    want, hidden = _at(wanted, u, v).reshape(-1), _at(view.mask_hidden & ~view.mask_modal, u, v).reshape(-1)
+    z = np.where(_at(view.mask_modal, u, v), _at(view.points_cam[..., 2], u, v), np.nan).reshape(-1)
     uu, vv = np.meshgrid(u, v)
-    Kinv = np.linalg.inv(view.K)
-    rays = (np.stack([uu, vv, np.ones_like(uu)], -1) @ Kinv.T).reshape(-1, 3)
-    hidden = (view.mask_hidden & ~view.mask_modal)[grid].reshape(-1)
-    want = wanted[grid].reshape(-1)
-    z = np.where(view.mask_modal, view.points_cam[..., 2], np.nan)[grid].reshape(-1)
+    rays = (np.stack([uu, vv, np.ones_like(uu)], -1) @ np.linalg.inv(view.K).T).reshape(-1, 3)
 
-    photo_x = np.floor(view.origin_px[0] + uu / view.scale).astype(int).reshape(-1)
-    photo_y = np.floor(view.origin_px[1] + vv / view.scale).astype(int).reshape(-1)
-    H, W = point_map.depth.shape
-    inside = (photo_x >= 0) & (photo_x < W) & (photo_y >= 0) & (photo_y < H)
-    behind_glass = point_map.depth[photo_y.clip(0, H - 1), photo_x.clip(0, W - 1)]
+    u_photo, v_photo = view.origin_px[0] + u / view.scale, view.origin_px[1] + v / view.scale
+    height, width = instances.labels.shape
+    inside = ((v_photo >= 0) & (v_photo < height))[:, None] & ((u_photo >= 0) & (u_photo < width))
+    owner = np.where(inside, _at(instances.labels, u_photo, v_photo), 0)
+    z_photo = np.where((owner > 0) & (owner != view.id), _at(point_map.depth, u_photo, v_photo), np.nan)
+
     z_median = float(np.nanmedian(z)) if np.isfinite(z).any() else float("nan")
-    span = np.ptp(rays[want, :2], axis=0) + step / np.array([view.K[0, 0], view.K[1, 1]]) if want.any() else 1.0
+    span = np.ptp(rays[want, :2], axis=0) + (u[1:2] - u[:1]).sum() / np.array([view.K[0, 0], view.K[1, 1]])
     return Target(
         rays_cam=rays.astype(np.float32),
         wanted=want,
         free=~want & ~hidden,
         z=z.astype(np.float32),
-        z_front=np.where(hidden & inside, behind_glass, np.nan).astype(np.float32),
+        z_front=z_photo.reshape(-1).astype(np.float32),
         z_median=z_median,
-        extent=float(np.linalg.norm(span)) * (z_median if np.isfinite(z_median) else 1.0),
+        extent=max(float(np.linalg.norm(span)), 1e-6) * (z_median if np.isfinite(z_median) else 1.0),
         up_cam=view.up_cam,
         ground_cam=view.ground_cam,
     )
+
+
+def _grid(wanted: Bool, max_px: int) -> tuple[F64, F64]:
+    """Columns u and rows v, in pixels of the view, of a grid over the mask's box and some room around it."""
+    h, w = wanted.shape
+    rows, cols = np.flatnonzero(wanted.any(1)), np.flatnonzero(wanted.any(0))
+    lo, hi = np.array([cols[0], rows[0]]), np.array([cols[-1] + 1, rows[-1] + 1])
+    side = float((hi - lo).max())
+    room, step = max(2.0, ROOM * side), max(1.0, side / max_px)
+    (x0, y0), (x1, y1) = np.maximum(lo - room, 0), np.minimum(hi + room, [w, h])
+    n_x, n_y = max(1, round((x1 - x0) / step)), max(1, round((y1 - y0) / step))
+    return x0 + (np.arange(n_x) + 0.5) * (x1 - x0) / n_x, y0 + (np.arange(n_y) + 0.5) * (y1 - y0) / n_y
+
+
+def _at(image: np.ndarray, u: F64, v: F64) -> np.ndarray:
+    """(len(v), len(u)) pixels of an image in which the points lie; the nearest ones outside of it."""
+    h, w = image.shape
+    return image[np.ix_(np.floor(v).astype(int).clip(0, h - 1), np.floor(u).astype(int).clip(0, w - 1))]
+
+
+def nearer_objects(view: ObjectView, instances: Instances, point_map: PointMap, z: float) -> Bool:
+    """(h, w) bool: pixels of the view that show another object nearer than z."""
+    h, w = view.mask_modal.shape
+    u, v = view.origin_px[0] + (np.arange(w) + 0.5) / view.scale, view.origin_px[1] + (np.arange(h) + 0.5) / view.scale
+    owner = _at(instances.labels, u, v)
+    return (owner > 0) & (owner != view.id) & (_at(point_map.depth, u, v) < z)
 
 
 class Prober:
@@ -149,13 +166,15 @@ def compare(target: Target, z: NDArray[np.float32], *, trust: float = 0.1) -> Ag
     """
     drawn = np.isfinite(z)
     both = drawn & target.wanted
-    union = np.count_nonzero(target.wanted | (drawn & target.free))
-    iou = np.count_nonzero(both) / union if union else 0.0
     limit = trust * target.extent
+    with np.errstate(invalid="ignore"):
+        covered, before = z > target.z_front, target.z_front - z > limit
+    union = np.count_nonzero(target.wanted | (drawn & target.free & ~covered))
+    iou = np.count_nonzero(both) / union if union else 0.0
     gap = (z - target.z)[both]
     gap = gap[np.isfinite(gap)]
     error = float(np.minimum(np.abs(gap) / limit, 1).mean()) if len(gap) else 0.5
-    too_near = np.count_nonzero(gap < -limit) + np.count_nonzero(z[drawn] < target.z_front[drawn] - limit)
+    too_near = np.count_nonzero(gap < -limit) + np.count_nonzero(before & drawn & ~target.free)
     in_front = too_near / max(1, np.count_nonzero(drawn))
     ratio = float(np.median((target.z[both] / z[both])[np.isfinite(target.z[both])])) if len(gap) else float("nan")
     score = iou - target.depth_weight * (error + in_front)

@@ -78,7 +78,7 @@ def stages_html(stages: Sequence[Any]) -> str:
     head = f'<tr>{names}<th class="n">Time</th><th class="n">Peak memory</th></tr>'
     rows = "".join(
         f"<tr><td>{escape(s.stage)}</td><td>{escape(s.backend)}</td><td>{escape(s.licence)}</td>"
-        f'<td>{escape(s.origin)}</td><td class="n">{s.seconds:.2f} s</td><td class="n">{s.peak_mib:.0f} MiB</td></tr>'
+        f'<td>{escape(_origin(s))}</td><td class="n">{s.seconds:.2f} s</td><td class="n">{s.peak_mib:.0f} MiB</td></tr>'
         for s in stages
     )
     if not rows:
@@ -87,6 +87,11 @@ def stages_html(stages: Sequence[Any]) -> str:
     sums = f'<td class="n">{total:.2f} s</td><td class="n">{peak:.0f} MiB</td>'
     foot = f'<tfoot><tr><td colspan="4">together</td>{sums}</tr></tfoot>'
     return f"<table><thead>{head}</thead><tbody>{rows}</tbody>{foot}</table>"
+
+
+def _origin(stage: Any) -> str:
+    """Where the result comes from, and what it took when that was not now."""
+    return stage.origin if stage.origin == "computed" else f"{stage.origin} (took {stage.computed_seconds:.2f} s)"
 
 
 def object_html(

@@ -168,11 +168,17 @@ def difference_picture(rgb: U8, labels: np.ndarray[Any, Any], rendering: Renderi
     return out
 
 
-def crop_picture(view: ObjectView) -> U8:
-    """The crop as the photo shows it: the object clear, its surroundings pale."""
+def crop_picture(view: ObjectView, photo_size: tuple[int, int]) -> U8:
+    """The crop as the photo (H, W) shows it: the object clear, its surroundings pale, white beyond the border."""
     rgb = view.rgba[..., :3].astype(np.float32)
     pale = 0.35 * rgb + 0.65 * 245
-    return np.where(view.mask_modal[..., None], rgb, pale).astype(np.uint8)
+    out = np.where(view.mask_modal[..., None], rgb, pale).astype(np.uint8)
+    h, w = view.mask_modal.shape
+    x = view.origin_px[0] + (np.arange(w) + 0.5) / view.scale
+    y = view.origin_px[1] + (np.arange(h) + 0.5) / view.scale
+    out[(y < 0) | (y > photo_size[0])] = 252
+    out[:, (x < 0) | (x > photo_size[1])] = 252
+    return out
 
 
 def completed_picture(view: ObjectView) -> U8:

@@ -42,6 +42,8 @@ class StageRow(Protocol):
     @property
     def seconds(self) -> float: ...
     @property
+    def computed_seconds(self) -> float: ...
+    @property
     def peak_mib(self) -> float: ...
     @property
     def licence(self) -> str: ...
@@ -194,8 +196,8 @@ def _objects_html(data: ReportData) -> list[str]:
         placed, before, after = objects.get(item.id), cut.get(item.id), completed.get(item.id)
         uris: dict[str, str] = {}
         if before is not None:
-            crop = draw.fit_box(draw.crop_picture(before), view_px, view_px)
-            uris["crop"] = jpeg_uri(crop)
+            crop = draw.crop_picture(before, (data.photo.height, data.photo.width))
+            uris["crop"] = jpeg_uri(draw.fit_box(crop, view_px, view_px))
         if after is not None:
             uris["completed"] = jpeg_uri(draw.fit_box(draw.completed_picture(after), view_px, view_px))
         turns = object_views(placed, data.point_map, size_px=turn_px) if placed is not None else {}
