@@ -134,7 +134,7 @@ def _merge_backend(old: dict[str, Any], value: Any) -> dict[str, Any]:
 
 
 def parse_settings(settings: list[str]) -> dict[str, dict[str, Any]]:
-    """``["depth.fov_x_deg=50"]`` as ``{"depth": {"fov_x_deg": 50}}``; values are JSON, else text.
+    """``["depth.fov_deg=50"]`` as ``{"depth": {"fov_x_deg": 50}}``; values are JSON, else text.
 
     Raises:
         ConfigError: Not of the form ``stage.option=value``.
@@ -147,7 +147,7 @@ def parse_settings(settings: list[str]) -> dict[str, dict[str, Any]]:
             stages = ", ".join((*BACKEND_STAGES, "compose"))
             raise ConfigError(
                 expected(
-                    "stage.option=value", got=repr(text), remedy=f"the stages are: {stages}; e.g. depth.fov_x_deg=50"
+                    "stage.option=value", got=repr(text), remedy=f"the stages are: {stages}; e.g. depth.fov_deg=50"
                 )
             )
         try:

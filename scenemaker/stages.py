@@ -86,9 +86,7 @@ class PoseEstimator(Protocol):
 class SceneGenerator(Protocol):
     """Makes placed objects in one pass (I-Scene)."""
 
-    def generate_scene(
-        self, photo: Photo, instances: Instances, *, seed: int
-    ) -> list[PlacedObject | ObjectFailure]:
+    def generate_scene(self, photo: Photo, instances: Instances, *, seed: int) -> list[PlacedObject | ObjectFailure]:
         """Placed objects, one per instance."""
         ...
 

@@ -62,7 +62,7 @@ Background = Annotated[
 ]
 Set = Annotated[
     list[str],
-    typer.Option("--set", help="stage.option=value, e.g. depth.fov_x_deg=50; may be repeated.", rich_help_panel=CHOOSE),
+    typer.Option("--set", help="stage.option=value, e.g. depth.fov_deg=50; may be repeated.", rich_help_panel=CHOOSE),
 ]
 Config = Annotated[
     Optional[Path], typer.Option("--config", help="TOML file: fields, and one table per stage.", rich_help_panel=CHOOSE)
