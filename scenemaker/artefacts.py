@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import zipfile
@@ -60,6 +61,13 @@ def read_png(path: Path) -> np.ndarray[Any, Any]:
         raise InputError(expected("a readable PNG", got=str(path), remedy="save it again, or redo the stage"))
     order = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
     return cv2.cvtColor(bgr, order[bgr.shape[2]]) if bgr.ndim == 3 else bgr
+
+
+def write_npy(path: Path, array: np.ndarray[Any, Any]) -> None:
+    """An array as NPY. (``np.save`` into a file hides the reason when the disk is full.)"""
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    path.write_bytes(buffer.getbuffer())
 
 
 def read_json(path: Path) -> Any:
@@ -144,10 +152,10 @@ def load_instances(folder: Path, size: tuple[int, int]) -> Instances:
 
 def save_point_map(point_map: PointMap, folder: Path) -> None:
     """``depth.npy``, ``camera.json``, and ``points_cam.npy`` only where the points are not depth times K's rays."""
-    np.save(folder / "depth.npy", point_map.depth)
+    write_npy(folder / "depth.npy", point_map.depth)
     rays = unproject(point_map.K, point_map.depth).astype(np.float32)
     if not np.array_equal(rays, point_map.points_cam, equal_nan=True):
-        np.save(folder / "points_cam.npy", point_map.points_cam)
+        write_npy(folder / "points_cam.npy", point_map.points_cam)
     write_json(
         folder / "camera.json",
         {

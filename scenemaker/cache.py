@@ -147,6 +147,16 @@ def write_atomic(path: Path, data: bytes | str) -> None:
             raise
 
 
+def copy_tree(source: Path, target: Path) -> None:
+    """Copies the files of a folder; the first that fails says why (``shutil.copytree`` hides the reason in a list)."""
+    target.mkdir()
+    for item in sorted(source.iterdir()):
+        if item.is_dir():
+            copy_tree(item, target / item.name)
+        else:
+            shutil.copyfile(item, target / item.name)
+
+
 def replace_folder(source: Path, target: Path) -> None:
     """Copies a folder to ``target`` by rename, so that ``target`` is never half written.
 
@@ -157,7 +167,7 @@ def replace_folder(source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".tmp-"))
         try:
-            shutil.copytree(source, temporary / "new", copy_function=shutil.copyfile)
+            copy_tree(source, temporary / "new")
             if target.exists():
                 target.replace(temporary / "old")
             (temporary / "new").replace(target)

@@ -1,7 +1,7 @@
 """How likely each hidden pixel belongs to an object, judged from its visible silhouette.
 
 Three cues are added up as log odds: where a random walk ends, the mirror image, and the convex hull; nearness to
-what is seen and room to the background weigh in. They are worked out on a small grid, since a hidden outline is
+what is seen, room to the background and how compact the object looks weigh in. They are worked out on a small grid, since a hidden outline is
 smooth or unknowable. The weights are fitted on made scenes (``benchmarks/deocclusion.py --fit``).
 """
 
@@ -18,7 +18,7 @@ from scenemaker.scene import F32, Bool, ObjectView
 
 GRID_PX = 96  # longer side of the grid
 AXIS_PX = 48  # longer side of the grid on which the axis is searched
-WEIGHTS = {"bias": -0.18, "walk": 2.25, "hull": 0.37, "mirror": 1.69, "far": -2.27, "room": 2.54}
+WEIGHTS = {"bias": -1.08, "walk": 2.19, "hull": 0.57, "mirror": 1.77, "far": -1.82, "room": 2.4, "compact": 1.2}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,7 +27,7 @@ class Evidence:
 
     Attributes:
         hidden: (gh, gw) bool, cells that are mostly hidden.
-        cues: (gh, gw, 6), in the order of ``WEIGHTS``.
+        cues: (gh, gw, 7), in the order of ``WEIGHTS``.
         axis: Mirror axis in crop pixels, or None.
     """
 
@@ -42,24 +42,25 @@ class Evidence:
 
 def gather(view: ObjectView) -> Evidence:
     """The evidence in one view that shows at least a pixel of its object."""
-    h, w = view.mask_modal.shape
     modal, hidden, fraction, blocked = _grids(view, GRID_PX)
     if not modal.any():  # a mask thinner than the grid
-        modal = (fraction >= fraction.max()) & (fraction > 0)
-        hidden = hidden & ~modal
+        modal = fraction >= fraction.max()
+        hidden &= ~modal
     unit = float(fraction.sum()) ** 0.5 + 1e-6  # of length: root of the visible area
     chance = walk(np.where(hidden, 0, fraction / np.maximum(1 - blocked, 1e-3)).clip(0, 1).astype(np.float32), hidden)
     axis = _axis(view)
+    hull = _hull_depth(modal)
     cues = {
         "bias": np.ones_like(chance),
         "walk": 2 * chance - 1,
-        "hull": 2 * np.clip(_hull_depth(modal) / unit, -0.5, 0.5),
+        "hull": 2 * np.clip(hull / unit, -0.5, 0.5),
         "mirror": np.zeros_like(chance),
         "far": np.minimum(_distance_to(modal) / unit, 3),
         "room": np.minimum(_distance_to(~modal & ~hidden) / unit, 2),
+        "compact": np.full_like(chance, modal.sum() / (modal | ((hull > 0) & ~hidden)).sum()),
     }
     if axis is not None:
-        here = axis.scaled(modal.shape[1] / w)
+        here = axis.scaled(modal.shape[1] / view.mask_modal.shape[1])
         image = here.mirrored(fraction)
         known = here.mirrored((~hidden).astype(np.float32), outside=1.0) > 0.5
         cues["mirror"] = np.where(known, 2 * image - 1, 0) * trust(axis)

@@ -25,9 +25,9 @@ class SymmetryDeoccluder:
     class Config(BaseModel, frozen=True, extra="forbid"):
         """Options of the backend."""
 
-        threshold: float = Field(0.45, gt=0, lt=1, description="Chance from which on a hidden pixel is added.")
+        threshold: float = Field(0.5, gt=0, lt=1, description="Chance from which on a hidden pixel is added.")
         min_added: float = Field(
-            0.003, ge=0, description="Views that would gain less than this share of their visible area stay untouched."
+            0.005, ge=0, description="Views that would gain less than this share of their visible area stay untouched."
         )
         max_added: float = Field(1.5, ge=0, description="No view gains more than this share of its visible area.")
 

@@ -12,8 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from scenemaker.artefacts import label_image, read_json, read_png, safe_name, save_amodal, write_json, write_png
-from scenemaker.cache import META, output_errors
+from scenemaker.artefacts import (
+    label_image,
+    read_json,
+    read_png,
+    safe_name,
+    save_amodal,
+    write_json,
+    write_npy,
+    write_png,
+)
+from scenemaker.cache import META, copy_tree, output_errors
 from scenemaker.editable import Scene
 from scenemaker.errors import InputError, expected
 from scenemaker.export import export_scene
@@ -51,7 +60,7 @@ def write_scene_files(scene: Scene, folder: Path) -> None:
     labels = lookup[scene.labels]
     write_png(folder / "rgb.png", scene.rgb)
     write_png(folder / "labels.png", label_image(labels))
-    np.save(folder / "depth.npy", scene.depth)
+    write_npy(folder / "depth.npy", scene.depth)
     whole = (np.asarray(scene.amodal.get(id, labels == n)) for id, n in order.items())
     save_amodal(whole, len(order), labels.shape, folder / "amodal.npz")
     for name in ("objects", "background"):
@@ -90,7 +99,7 @@ def publish(artefact: Path, folder: Path, provenance: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder, prefix=".tmp-"))
         try:
-            shutil.copytree(artefact, temporary / "new", copy_function=shutil.copyfile)
+            copy_tree(artefact, temporary / "new")
             data = read_json(temporary / "new" / "scene.json")
             write_json(temporary / "new" / "scene.json", {**data, "run": {**data.get("run", {}), **provenance}})
             install(temporary / "new", folder)

@@ -27,6 +27,7 @@ from scenemaker.scene import Bool
 RAYS = 40  # of the longer side of the silhouette, for the columns
 DEPTHS = 40
 REACH = 2.4  # of the size: no column is looked for beyond
+THIN = 0.02  # of the size: added to columns where they are all that counts
 FLAT_NOTICE = "flat: its visible points lie in one plane"
 
 
@@ -37,9 +38,10 @@ class Prior:
     Attributes:
         gain, pillow_power, column_power: thickness = gain * pillow^pillow_power * column^column_power ...
         column_floor: Added to columns: a wall seen from the front shows no top, and still is no sheet of paper.
-        compact: Convexity of the silhouette (area over that of its hull) at which columns begin to count as filled,
-            and where they do in full ...
-        compact_fill: ... namely at least this share of them: a box seen from above becomes a box, a table does not.
+        compact: Convexity of the silhouette (area over that of its hull) from which on columns count as filled, and
+            where they do in full: a box seen from above becomes a box, a table does not ...
+        compact_fill: ... to at least this share of them from any height, ...
+        above: ... and as the power of the columns alone when the camera looks down by these sines of its elevation.
         bulge: ... + bulge * how far the front stands before its outline; never less than that far itself.
         flat, solid: Rms distance of the visible points to a plane below which it is a panel, and above which it is not.
         flat_gain: What a panel keeps of its thickness.
@@ -49,8 +51,9 @@ class Prior:
     pillow_power: float = 0.8
     column_power: float = 0.4
     column_floor: float = 0.1
-    compact: tuple[float, float] = (0.6, 0.92)
-    compact_fill: float = 0.9
+    compact: tuple[float, float] = (0.75, 0.92)
+    compact_fill: float = 0.85
+    above: tuple[float, float] = (0.2, 0.4)
     bulge: float = 0.5
     flat: float = 0.01
     solid: float = 0.05
@@ -67,8 +70,10 @@ def far_side(front: Front, gain: float = 1.0, prior: Prior = PRIOR) -> tuple[F64
     column, bulge = columns(front) / size, _bulge(front) / size
     thickness = prior.gain * pillow**prior.pillow_power * (column + prior.column_floor) ** prior.column_power
     thickness = np.maximum(thickness + prior.bulge * bulge, bulge)  # so that the back is not hollow
-    filled = np.interp(_convexity(front.inside), prior.compact, (0.0, prior.compact_fill))
+    filled = prior.compact_fill * float(np.interp(_convexity(front.inside), prior.compact, (0.0, 1.0)))
     thickness = np.maximum(thickness, filled * column)
+    filled *= float(np.interp(_elevation(front), prior.above, (0.0, 1.0)))
+    thickness = thickness ** (1 - filled) * (column + THIN) ** filled
     off_plane = _rms_to_plane(front) / size
     gain *= float(np.interp(off_plane, [prior.flat, prior.solid], [prior.flat_gain, 1.0]))
     z_back = _above_support(front, front.z + thickness * size * gain)
@@ -116,6 +121,12 @@ def _bulge(front: Front) -> F64:
     edge = inside & ~cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0).astype(bool)
     sheet = cv2.GaussianBlur(fill(np.where(edge, front.z, 0), edge).astype(np.float32), (0, 0), max(inside.shape) / 20)
     return (sheet - front.z).clip(0, 0.6 * front.size)
+
+
+def _elevation(front: Front) -> float:
+    """Sine of the angle by which the camera looks down on the object."""
+    centre = front.points_cam[front.inside].mean(0)
+    return float(-(centre @ front.R_cam_obj[:, 1]) / np.linalg.norm(centre))
 
 
 def _convexity(inside: Bool) -> float:

@@ -128,7 +128,8 @@ def _coverage(mask: Bool, step: int, gh: int, gw: int) -> tuple[F32, Bool]:
         inside[1:-1, 1:-1] |= thin.reshape(gh - 2, step, gw - 2, step).mean((1, 3)) > 0.3
         if not inside.any():  # specks only
             inside |= coverage >= coverage.max()
-    return cv2.GaussianBlur(coverage, (0, 0), 0.7 if step == 1 else 0.5), inside
+    soft = cv2.GaussianBlur(coverage, (0, 0), 0.7 if step == 1 else 0.5)
+    return np.asarray(soft, np.float32), np.asarray(inside, bool)
 
 
 def _block_median(values: F32, step: int, gh: int, gw: int) -> F64:

@@ -138,8 +138,9 @@ def icp(
     tree = KDTree(model)
     n_keep = max(3, round(keep * len(observed)))
     S, error, step = np.asarray(S_init, np.float64), np.inf, 0
-    for step in range(1, iterations + 1):  # noqa: B007
-        distance, nearest = map(np.asarray, tree.query(transforms.apply(transforms.invert(S), observed)))
+    for step in range(1, iterations + 1):
+        found = tree.query(transforms.apply(transforms.invert(S), observed))
+        distance, nearest = np.asarray(found[0], np.float64), np.asarray(found[1], np.int64)
         near = np.argpartition(distance, n_keep - 1)[:n_keep]
         before, error = error, float(np.sqrt((distance[near] ** 2).mean())) * scale_of(S)
         if step > 1 and before - error <= tolerance * before:

@@ -73,10 +73,9 @@ class GroundPlane:
         K, notices = self._intrinsics(photo, prompt)
         up_cam, said = self._attitude(photo.rgb, labels, K)
         depth, told = _depth(photo.rgb, labels, K, up_cam)
-        rays = np.stack(_cam_rays(K, *labels.shape), -1)
-        return PointMap(
-            points_cam=rays * depth[..., None],
-            K=K,
+        return PointMap.from_depth(
+            depth,
+            K,
             scale_kind="relative",
             up_cam=up_cam,
             ground_cam=np.append(up_cam, 1.0),

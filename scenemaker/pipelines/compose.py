@@ -40,6 +40,7 @@ class ComposeInput:
     config: ComposeConfig
     known_size: dict[int, float]
     infos: Sequence[StageInfo]
+    facts: dict[str, str]
 
 
 def compose_scene(given: ComposeInput) -> Scene:
@@ -141,6 +142,7 @@ def finish(scene: Scene, given: ComposeInput, folder: Path) -> None:
             scores=scores,
             stages=list(given.infos),
             notices=scene.run["notices"],
+            facts=given.facts,
         )
         figures = scene_figures(data)
         write_pictures(folder / "pictures", figures)

@@ -188,6 +188,7 @@ def make_scene(
         config.compose,
         dict(request.known_size),
         steps.infos,
+        {"preset": config.preset, "seed": str(config.seed), "device": steps.residency.device},
     )
     return steps.do(
         "compose",
@@ -197,6 +198,7 @@ def make_scene(
             "known_size": dict(request.known_size),
             "view_px": config.view_px,
             "made_by": made_by,
+            "facts": given.facts,
             "failures": [f.error for a in (views, geometries, poses) for f in a.failures],
             "version": __version__,
         },

@@ -12,7 +12,7 @@ from scenemaker.errors import SceneMakerError, expected
 from scenemaker.geometry.mesh import Mesh
 from scenemaker.pose.known_rotation import ground_ratio, place_known_rotation
 from scenemaker.pose.rotation_search import SIDES, Found, PoseSearch
-from scenemaker.pose.target import Agreement, Placement, Prober, Target, make_target, nearer_objects
+from scenemaker.pose.target import Agreement, Placement, Prober, Target, make_target, nearer_objects, without_specks
 from scenemaker.scene import (
     Instances,
     ObjectFailure,
@@ -117,7 +117,7 @@ class ClosedFormFit:
         self, instances: Instances, point_map: PointMap, view: ObjectView, mesh: Mesh, prober: Prober
     ) -> tuple[Target, Placement, Agreement]:
         wanted = view.mask_modal if view.mask_modal.any() else view.mask_amodal
-        outline = view.mask_amodal | view.mask_modal
+        outline = without_specks(view.mask_amodal | view.mask_modal, 0.03)
         fine = make_target(view, instances, point_map, wanted, self.config.resolution_px)
         coarse = make_target(view, instances, point_map, wanted, min(40, self.config.resolution_px))
         may_hide = (view.mask_hidden & ~view.mask_modal) | nearer_objects(view, instances, point_map, fine.z_median)

@@ -12,7 +12,7 @@ from scenemaker.geometry import transforms
 from scenemaker.geometry.cameras import F64
 from scenemaker.geometry.mesh import Mesh
 from scenemaker.geometry.registration import circle, fit_silhouette, mask_support
-from scenemaker.pose.target import Agreement, Placement, Prober, Target, compare
+from scenemaker.pose.target import Agreement, Placement, Prober, Target, compare, without_specks
 from scenemaker.scene import Bool, ObjectView
 
 DIRECTIONS = circle(48)
@@ -25,7 +25,7 @@ def place_known_rotation(
     wanted = view.mask_amodal | view.mask_modal
     best = _start(mesh, R_cam_obj, prober, target, view, wanted)
     if best[1].iou < 0.9:
-        largest = _largest_part(wanted)  # a generator may have dropped specks that lie apart
+        largest = without_specks(wanted, 1.0)  # a generator may have dropped specks that lie apart
         if largest.sum() < wanted.sum():
             other = _start(mesh, R_cam_obj, prober, target, view, largest)
             best = max(best, other, key=lambda b: b[1].iou)
@@ -117,10 +117,3 @@ def _match_moments(
             break
         place, found = moved, agrees
     return place, found
-
-
-def _largest_part(mask: Bool) -> Bool:
-    import cv2
-
-    n, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    return labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()) if n > 1 else mask

@@ -7,6 +7,8 @@ improved by small moves, each kept only if the score rises.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from scenemaker.geometry import transforms
@@ -19,6 +21,7 @@ from scenemaker.scene import Bool
 
 DIRECTIONS = circle(32)
 GROWTHS = (1.3, 1.7, 2.2)  # of objects that go on where they are hidden
+LEAN_DEG = 25.0  # a lean of so much costs as much as covering nothing of the mask
 PITCHES_DEG = (0.0, 20.0, 40.0, 60.0)  # of a camera whose tilt is unknown
 SIDES = (
     np.eye(3),
@@ -112,7 +115,12 @@ class PoseSearch:
         return Placement(R=transforms.axis_angle(axis, d) @ p.R, s=p.s, t=p.t)
 
     def _judge(self, target: Target, place: Placement) -> Agreement:
-        return with_ground(compare(target, self.prober.depth(target, place)), self.hull, place, target)
+        found = with_ground(compare(target, self.prober.depth(target, place)), self.hull, place, target)
+        if target.up_cam is None:
+            return found
+        # whichever side of the mesh is up, it should be so: a leaning object must be seen clearly
+        lean_deg = float(np.degrees(np.arccos(min(1.0, np.abs(target.up_cam @ place.R).max()))))
+        return replace(found, score=found.score - (lean_deg / LEAN_DEG) ** 2)
 
     def _place(self, R: F64, up_cam: F64) -> Found:
         """The best placement of one rotation: by silhouette, at several scales where parts are hidden, then ICP."""
@@ -146,13 +154,7 @@ def with_ground(found: Agreement, vertices: np.ndarray, place: Placement, target
         return found
     k = ground_ratio(vertices, place, target.ground_cam)
     gap = 1.0 if k is None else abs(k - 1) * float(np.linalg.norm(place.t)) / place.s
-    return Agreement(
-        iou=found.iou,
-        depth_error=found.depth_error,
-        in_front=found.in_front,
-        z_ratio=found.z_ratio,
-        score=found.score - 0.1 * min(1.0, gap / 0.1),
-    )
+    return replace(found, score=found.score - 0.1 * min(1.0, gap / 0.1))
 
 
 def extreme_vertices(vertices: np.ndarray, n: int = 400) -> F64:

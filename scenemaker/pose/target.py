@@ -143,6 +143,16 @@ def nearer_objects(view: ObjectView, instances: Instances, point_map: PointMap, 
     return (owner > 0) & (owner != view.id) & (_at(point_map.depth, u, v) < z)
 
 
+def without_specks(mask: Bool, share: float) -> Bool:
+    """The mask without those parts whose area is less than a share of its largest part's."""
+    import cv2
+
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    area = stats[:, cv2.CC_STAT_AREA]
+    area[0] = 0  # the background
+    return (area >= max(1, share * area.max()))[labels]
+
+
 class Prober:
     """Looks at one mesh in any pose: the mesh stays, the camera moves, so that the search tree is built once."""
 

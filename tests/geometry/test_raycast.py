@@ -95,7 +95,7 @@ def test_a_texture_is_read_from_its_top_left():
     texture = np.zeros((2, 4, 3), np.uint8)
     texture[0, 0], texture[1, 3] = [255, 0, 0], [0, 0, 255]
     square = Mesh(
-        vertices=[[-1, -1, 2], [1, -1, 2], [1, 1, 2], [-1, 1, 2]],  # y is down: the first corner is top-left
+        vertices=[[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]],  # y is down: the first corner is top-left
         faces=[[0, 1, 2], [0, 2, 3]],
         uv=np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32),
         texture=texture,

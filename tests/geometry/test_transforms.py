@@ -12,9 +12,9 @@ from scenemaker.geometry import transforms as tf
 number = st.floats(-3, 3, allow_subnormal=False)
 vector = st.tuples(number, number, number).map(np.array)
 # from near the identity, where arc functions lose digits, up to half a turn
-rotation_vector = st.tuples(vector.filter(lambda v: np.linalg.norm(v) > 1e-3), st.sampled_from([1e-7, 1e-3, 0.5, 3.1])).map(
-    lambda p: p[0] / np.linalg.norm(p[0]) * p[1]
-)
+rotation_vector = st.tuples(
+    vector.filter(lambda v: np.linalg.norm(v) > 1e-3), st.sampled_from([1e-7, 1e-3, 0.5, 3.1])
+).map(lambda p: p[0] / np.linalg.norm(p[0]) * p[1])
 rotation = rotation_vector.map(lambda r: Rotation.from_rotvec(r).as_matrix())
 
 
@@ -55,7 +55,7 @@ def test_transforms_compose_by_their_frames(R_a_b, t_a_b, R_b_c, t_b_c, p_c):
 
 def test_apply_takes_any_leading_shape():
     points = np.arange(24.0).reshape(2, 4, 3)
-    np.testing.assert_array_equal(tf.apply(tf.rigid(np.eye(3), [1, 2, 3]), points), points + [1, 2, 3])
+    np.testing.assert_array_equal(tf.apply(tf.rigid(np.eye(3), [1, 2, 3]), points), points + np.array([1, 2, 3]))
 
 
 @given(rotation)
@@ -68,7 +68,7 @@ def test_rot6d_is_two_columns_and_comes_back(R):
 @given(st.lists(number, min_size=12, max_size=12).map(lambda x: np.array(x).reshape(2, 6)))
 def test_any_two_directions_give_rotations(r):
     if (np.linalg.norm(np.cross(r[:, :3], r[:, 3:]), axis=1) < 1e-3).any():
-        r = r + [1, 0, 0, 0, 20, 0]
+        r = r + np.array([1, 0, 0, 0, 20, 0])
     for R in tf.R_from_rot6d(r):
         tf.check_R(R)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -331,6 +332,23 @@ def test_ctrl_c_leaves_finished_stages_and_no_litter(tmp_path: Path) -> None:
         run(pipeline(tmp_path / "cache", pose=Slow), out=tmp_path / "out")
     assert not list(tmp_path.rglob(".tmp-*")) and not list((tmp_path / "cache" / "tmp").iterdir())
     assert computed(run(pipeline(tmp_path / "cache"), out=tmp_path / "out")) == ["pose", "compose"]
+
+
+@pytest.mark.parametrize("where", ["cache", "out"])
+def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: Any, target: Any, **_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        if where == "cache":
+            patch.setattr("scenemaker.artefacts.save_poses", full)
+        else:
+            patch.setattr("shutil.copyfile", full)
+        with pytest.raises(OutputError, match="the disk is full; free some space or choose another folder, then type"):
+            run(pipeline(tmp_path / "cache"), out=tmp_path / "out")
+    assert not list(tmp_path.rglob(".tmp-*")) and not list((tmp_path / "cache" / "tmp").iterdir())
+    kept = list(STAGES[: 5 if where == "cache" else 1])
+    assert computed(run(pipeline(tmp_path / "cache"), out=tmp_path / "out")) == [s for s in STAGES if s not in kept]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
