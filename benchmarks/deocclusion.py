@@ -144,9 +144,7 @@ def fit_evidence(samples: list[Sample]) -> dict[str, float]:
         if not (sample.view.cut_by or sample.view.cut_sides):
             continue
         found = evidence.gather(sample.view)
-        truth = cv2.resize(
-            sample.whole.astype(np.float32), found.hidden.shape[::-1], interpolation=cv2.INTER_AREA
-        )
+        truth = cv2.resize(sample.whole.astype(np.float32), found.hidden.shape[::-1], interpolation=cv2.INTER_AREA)
         X.append(found.cues[found.hidden])
         y.append(truth[found.hidden])
         weight.append(np.full(len(y[-1]), 1 / max(truth.sum(), 1)))

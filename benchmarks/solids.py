@@ -218,9 +218,8 @@ def main() -> None:
     args = parser.parse_args()
     generator = ReliefGenerator()
     rows: list[list[float]] = []
-    print(
-        f"python benchmarks/solids.py --scenes {args.scenes.name} --deocclusion {args.deocclusion} --points {args.points}"
-    )
+    given = f"--scenes {args.scenes.name} --deocclusion {args.deocclusion} --points {args.points}"
+    print(f"python benchmarks/solids.py {given}")
     methods = ("relief", "flat", "ellipsoid")
     print(f"{'object':34s}" + "".join(f"{m:>10s} IoU  CD-O   F-O" for m in methods) + "   T/W  true  faces      s")
     for folder in sorted(p.parent for p in args.scenes.glob("*/scene.json")):

@@ -56,7 +56,7 @@ class Axis:
     def mirrored(self, values: F32, *, outside: float = 0.0) -> F32:
         """The mirror image of (h, w) or (h, w, c <= 4) values."""
         h, w = values.shape[:2]
-        return cv2.warpAffine(values, _for_cv2(self.A), (w, h), borderValue=(outside,) * 4)
+        return _warp(values, self.A, (w, h), outside)
 
 
 def find_axis(rgb: F32, modal: Bool, hidden: Bool) -> Axis | None:
@@ -71,17 +71,15 @@ def find_axis(rgb: F32, modal: Bool, hidden: Bool) -> Axis | None:
     corner = np.array([cols[0], rows[0]], np.float64)
     half = np.array([cols[-1] + 1 - cols[0], rows[-1] + 1 - rows[0]]) / 2
     n = 2 * int(np.ceil(np.hypot(*half))) + 2  # holds the visible part at any turn
-    seen = np.dstack([modal.astype(np.float32), rgb * modal[..., None]])
+    seen = np.concatenate([modal[..., None], rgb * modal[..., None]], 2).astype(np.float32)
     known = (~hidden).astype(np.float32)
     best: Axis | None = None
     for tilt_rad in np.radians(TILTS_DEG):
         c, s = np.cos(tilt_rad), np.sin(tilt_rad)
         R = np.array([[c, s], [-s, c]])  # turns the axis upright
         shift = n / 2 - R @ (corner + half)
-        turn = _for_cv2(np.column_stack([R, shift]))
-        found = _best_position(
-            cv2.warpAffine(seen, turn, (n, n)), cv2.warpAffine(known, turn, (n, n), borderValue=(1.0,))
-        )
+        turn = np.column_stack([R, shift])
+        found = _best_position(_warp(seen, turn, (n, n), 0.0), _warp(known, turn, (n, n), 1.0))
         if found is None:
             continue
         position, agreement, colour_error, compared = found
@@ -127,6 +125,7 @@ def _best_position(seen: F32, known: F32) -> tuple[float, float, float, float] |
     return (k + 1) / 2, float(agreement[k]), float(colour_error[k]), float(min(compared[k] / area, 1.0))
 
 
-def _for_cv2(A: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same map, and warped with its inverse, for cv2, whose pixel centres are whole numbers."""
-    return np.column_stack([A[:, :2], A[:, :2] @ [0.5, 0.5] + A[:, 2] - 0.5])
+def _warp(values: F32, A: NDArray[np.float64], size: tuple[int, int], outside: float) -> F32:
+    """The picture whose pixel A (u, v) shows (u, v) of ``values``, of size (w, h)."""
+    for_cv2 = np.column_stack([A[:, :2], A[:, :2] @ [0.5, 0.5] + A[:, 2] - 0.5])  # its pixel centres are whole numbers
+    return np.asarray(cv2.warpAffine(values, for_cv2, size, borderValue=(outside,) * 4), np.float32)

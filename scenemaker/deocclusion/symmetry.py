@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from scenemaker.deocclusion.evidence import Evidence, gather, trust
+from scenemaker.deocclusion.mirror import Axis
 from scenemaker.deocclusion.texture import fill_hidden
 from scenemaker.errors import InputError, expected
 from scenemaker.scene import Bool, ObjectFailure, ObjectView
@@ -25,11 +26,15 @@ class SymmetryDeoccluder:
     class Config(BaseModel, frozen=True, extra="forbid"):
         """Options of the backend."""
 
-        threshold: float = Field(0.5, gt=0, lt=1, description="Chance from which on a hidden pixel is added.")
+        threshold: float = Field(default=0.5, gt=0, lt=1, description="Chance from which on a hidden pixel is added.")
         min_added: float = Field(
-            0.005, ge=0, description="Views that would gain less than this share of their visible area stay untouched."
+            default=0.005,
+            ge=0,
+            description="Views that would gain less than this share of their visible area stay untouched.",
         )
-        max_added: float = Field(1.5, ge=0, description="No view gains more than this share of its visible area.")
+        max_added: float = Field(
+            default=1.5, ge=0, description="No view gains more than this share of its visible area."
+        )
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or self.Config()
@@ -61,10 +66,10 @@ class SymmetryDeoccluder:
             return view
         axis = evidence.axis
         rgb = fill_hidden(
-            view.rgba[..., :3], modal, added, axis, mirror_trust=0.0 if axis is None else colour_trust(trust(axis), axis.colour_error)
+            view.rgba[..., :3], modal, added, axis, mirror_trust=0.0 if axis is None else colour_trust(axis)
         )
         alpha = (modal | added).astype(np.uint8) * 255
-        return replace(view, rgba=np.dstack([rgb, alpha]), completed=True)
+        return replace(view, rgba=np.concatenate([rgb, alpha[..., None]], 2), completed=True)
 
     def _added(self, view: ObjectView, evidence: Evidence) -> Bool:
         """(h, w) hidden pixels that are likely enough and joined to what is seen."""
@@ -81,7 +86,6 @@ class SymmetryDeoccluder:
         return added & np.isin(parts, np.unique(parts[modal]))
 
 
-
-def colour_trust(mirror_trust: float, colour_error: float) -> float:
-    """How much mirrored colours count, 0 to 1."""
-    return float(np.clip(mirror_trust * 1.5, 0, 1) * np.clip(1.5 - colour_error / 30, 0, 1))
+def colour_trust(axis: Axis) -> float:
+    """How much mirrored colours count against spread ones, 0 to 1: the halves agree in shape and in colour."""
+    return float(np.clip(1.5 * trust(axis), 0, 1) * np.clip(1.5 - axis.colour_error / 30, 0, 1))

@@ -78,9 +78,7 @@ def _lay_out(instances: Instances, depth: F32) -> _Layout:
     return _Layout(index=index, boxes=boxes, hidden_by=hidden_by, behind=behind, reach=reach)
 
 
-def _cut(
-    photo: Photo, instances: Instances, point_map: PointMap, layout: _Layout, k: int, max_px: int
-) -> ObjectView:
+def _cut(photo: Photo, instances: Instances, point_map: PointMap, layout: _Layout, k: int, max_px: int) -> ObjectView:
     import cv2
 
     h, w = layout.index.shape
@@ -109,7 +107,7 @@ def _cut(
     points[~modal] = np.nan
     return ObjectView(
         id=item.id,
-        rgba=np.dstack([rgb, modal.astype(np.uint8) * 255]),
+        rgba=np.concatenate([np.asarray(rgb, np.uint8), modal[..., None].astype(np.uint8) * 255], 2),
         mask_modal=modal,
         mask_hidden=_hidden(index, modal, inside, layout.behind[k], max(1, round(layout.reach * scale))),
         origin_px=(float(left), float(top)),
@@ -160,8 +158,8 @@ def _hidden(index: NDArray[np.int32], modal: Bool, inside: Bool, behind: Bool, r
 
     hidden = np.append(behind, False)[index] | ~inside  # index -1 is the last entry
     near = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    sliver = cv2.dilate(hidden.astype(np.uint8), near) & cv2.dilate(modal.astype(np.uint8), near)
-    return (hidden | ((sliver > 0) & (index < 0))) & ~modal
+    near_both = [np.asarray(cv2.dilate(mask.astype(np.uint8), near)) > 0 for mask in (hidden, modal)]
+    return (hidden | (near_both[0] & near_both[1] & (index < 0))) & ~modal
 
 
 def paste_amodal(views: Sequence[ObjectView], height: int, width: int) -> dict[int, Bool]:

@@ -146,11 +146,11 @@ def _block_median(values: F32, step: int, gh: int, gw: int) -> F64:
 def _complete(z_seen: F64, inside: Bool, rays: F64, size: float, cell: float) -> F64:
     """(gh, gw) depth everywhere: filtered where seen, continued elsewhere."""
     good = inside & np.isfinite(z_seen)
-    lo, hi = np.percentile(z_seen[good], [2, 98])
-    reach = 0.5 * max(size, hi - lo)
+    good &= ~_fringe(z_seen, good, size)
+    lo, hi = np.percentile(z_seen[good], [5, 95])
+    reach = 0.75 * max(size, hi - lo)
     with np.errstate(invalid="ignore"):
         good &= (z_seen >= lo - reach) & (z_seen <= hi + reach)
-    good &= ~_fringe(z_seen, good, size)
     q = np.where(good, 1 / np.where(good, z_seen, 1), 0)
     plane = _robust_plane(rays[good], q[good], cell / float(np.median(z_seen[good])) ** 2)
     base = rays @ plane
@@ -161,9 +161,9 @@ def _complete(z_seen: F64, inside: Bool, rays: F64, size: float, cell: float) ->
 
 
 def _fringe(z: F64, good: Bool, size: float) -> Bool:
-    """(gh, gw) nodes at the rim that fall back behind all that is around them: mixed with the background."""
-    around = np.ones((5, 5), np.uint8)
-    core = cv2.erode(good.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0).astype(bool)
+    """(gh, gw) nodes of the outer two rings that fall back behind all around them: mixed with the background."""
+    around = np.ones((7, 7), np.uint8)
+    core = cv2.erode(good.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0).astype(bool)
     far = cv2.dilate(np.where(core, z, -1e30).astype(np.float32), around)
     near = cv2.erode(np.where(core, z, 1e30).astype(np.float32), around)
     has_core = far > 0  # thin parts have none, and are left alone

@@ -31,7 +31,9 @@ class ReliefGenerator:
     class Config(BaseModel, frozen=True, extra="forbid"):
         """What can be set."""
 
-        thickness: float = Field(default=1.0, gt=0, le=10, description="Multiplies the inferred thickness of every object.")
+        thickness: float = Field(
+            default=1.0, gt=0, le=10, description="Multiplies the inferred thickness of every object."
+        )
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or self.Config()

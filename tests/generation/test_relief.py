@@ -84,7 +84,7 @@ def assert_valid(geometry):
     np.testing.assert_allclose(mesh.bounds.sum(0), 0, atol=1e-6)
     assert mesh.extents.max() == pytest.approx(1, abs=1e-6)
     assert mesh.unlit and mesh.texture is not None
-    assert 0 <= mesh.uv.min() and mesh.uv.max() <= 1
+    assert mesh.uv.min() >= 0 and mesh.uv.max() <= 1
     transforms.check_R(geometry.R_cam_obj)
 
 
@@ -128,7 +128,8 @@ def test_front_lies_where_the_points_are():
     mask = disc()
     depth = rerender(view_of(mask, z)).depth
     inner = disc(42)
-    assert np.abs(depth - z)[inner].max() < 0.01
+    # rays through vertices may slip between two faces: a few pixels of the far side are let pass
+    assert np.quantile(np.abs(depth - z)[inner], 0.99) < 0.002
 
 
 def test_frame_is_upright_and_faces_the_camera():
@@ -149,7 +150,7 @@ def test_a_box_seen_from_above_is_filled(extents):
     view, _ = view_of_box(extents)
     geometry, S_cam_obj = ReliefGenerator().generate_placed(view)
     volume = geometry.mesh.volume() * np.linalg.det(S_cam_obj[:3, :3])
-    assert 0.6 * np.prod(extents) < volume < 1.25 * np.prod(extents)
+    assert volume == pytest.approx(np.prod(extents), rel=0.08)
     lowest = (geometry.mesh.transformed(S_cam_obj).vertices @ UP).min()
     assert lowest > -view.ground_cam[3] - 0.03  # not through the ground
 
@@ -171,8 +172,8 @@ def test_a_panel_stays_flat_and_a_wide_thing_does_not():
     mask[20:110, 40:130] = True
     panel = ReliefGenerator().generate([view_of(mask, up=None)], seed=0)[0]
     assert panel.notices == (FLAT_NOTICE,)
-    assert 0.005 < panel.mesh.extents[2] < 0.25
-    v, u = np.mgrid[:H, :W]
+    assert 0.005 < panel.mesh.extents[2] < 0.3
+    u = np.arange(W)[None]
     bowed = view_of(mask, 2 - 0.5 * np.cos((u - 85) / 45 * 1.5), up=None)
     solid = ReliefGenerator().generate([bowed], seed=0)[0]
     assert solid.notices == ()
