@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scenemaker.deocclusion.mirror import Axis, find_axis
+from scenemaker.deocclusion.mirror import TILTS_DEG, Axis, find_axis
 from scenemaker.scene import F32, Bool, ObjectView
 
 GRID_PX = 96  # longer side of the grid
-AXIS_PX = 48  # longer side of the grid on which the axis is searched
+AXIS_PX = (48, 160)  # longer sides of the grids on which the axis is searched, then placed
 SPECK = 0.01  # of the visible area: smaller parts are not continued
 WEIGHTS = {"bias": -1.08, "walk": 2.19, "hull": 0.57, "mirror": 1.77, "far": -1.82, "room": 2.4, "compact": 1.2}
 
@@ -64,7 +64,7 @@ def gather(view: ObjectView) -> Evidence:
         "compact": np.full_like(chance, modal.sum() / (modal | ((hull > 0) & ~hidden)).sum()),
     }
     if axis is not None:
-        here = axis.scaled(modal.shape[1] / view.mask_modal.shape[1])
+        here = axis.scaled(modal.shape[1] / view.mask_modal.shape[1], modal.shape[0] / view.mask_modal.shape[0])
         image = here.mirrored(fraction)
         known = here.mirrored((~hidden).astype(np.float32), outside=1.0) > 0.5
         cues["mirror"] = np.where(known, 2 * image - 1, 0) * trust(axis)
@@ -105,8 +105,10 @@ def _grids(view: ObjectView, longest: int) -> tuple[Bool, Bool, F32, F32]:
     h, w = view.mask_modal.shape
     scale = min(1.0, longest / max(h, w))
     size = max(1, round(w * scale)), max(1, round(h * scale))
-    visible = cv2.resize(view.mask_modal.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    blocked = cv2.resize((view.mask_hidden & ~view.mask_modal).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    visible, blocked = (
+        np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
+        for mask in (view.mask_modal, view.mask_hidden & ~view.mask_modal)
+    )
     hidden = blocked > 0.5
     return (visible > 0.5) & ~hidden, hidden, visible, blocked
 
@@ -120,13 +122,20 @@ def _specks(mask: Bool) -> Bool:
 
 
 def _axis(view: ObjectView) -> Axis | None:
-    modal, hidden, _, _ = _grids(view, AXIS_PX)
-    if not modal.any():
-        return None
-    h, w = modal.shape
-    rgb = cv2.resize(np.ascontiguousarray(view.rgba[..., :3]), (w, h), interpolation=cv2.INTER_AREA)
-    axis = find_axis(rgb.astype(np.float32), modal, hidden)
-    return None if axis is None else axis.scaled(view.mask_modal.shape[1] / w)
+    """The mirror axis in crop pixels: its tilt from a small grid, its position from a finer one."""
+    axis, tilts_deg = None, TILTS_DEG
+    for longest in AXIS_PX:
+        modal, hidden, _, _ = _grids(view, longest)
+        if not modal.any():
+            return None
+        h, w = modal.shape
+        rgb = cv2.resize(np.ascontiguousarray(view.rgba[..., :3]), (w, h), interpolation=cv2.INTER_AREA)
+        axis = find_axis(np.asarray(rgb, np.float32), modal, hidden, tilts_deg=tilts_deg)
+        if axis is None:
+            return None
+        tilts_deg = (float(np.degrees(axis.tilt_rad)),)
+        axis = axis.scaled(view.mask_modal.shape[1] / w, view.mask_modal.shape[0] / h)
+    return axis
 
 
 def _hull_depth(mask: Bool) -> F32:
@@ -140,4 +149,4 @@ def _distance_to(target: Bool) -> NDArray[np.float32]:
     """(h, w) distance of every pixel to the nearest pixel of ``target``."""
     if not target.any():
         return np.full(target.shape, float(max(target.shape)), np.float32)
-    return cv2.distanceTransform((~target).astype(np.uint8), cv2.DIST_L2, 3)
+    return np.asarray(cv2.distanceTransform((~target).astype(np.uint8), cv2.DIST_L2, 3), np.float32)

@@ -6,7 +6,8 @@ at once, because the overlap with the own mirror image is a correlation along th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -42,16 +43,10 @@ class Axis:
         """How nearly the object is symmetric, at most 1; upright axes first."""
         return self.agreement - COLOUR_WORTH * self.colour_error - 0.1 * abs(self.tilt_rad)
 
-    def scaled(self, scale: float) -> Axis:
-        """The axis in a picture of ``scale`` times the size."""
-        A = np.column_stack([self.A[:, :2], self.A[:, 2] * scale])
-        return Axis(
-            A=A,
-            agreement=self.agreement,
-            colour_error=self.colour_error,
-            compared=self.compared,
-            tilt_rad=self.tilt_rad,
-        )
+    def scaled(self, x: float, y: float) -> Axis:
+        """The axis in a picture resized by ``x`` and ``y``."""
+        S = np.diag([x, y])
+        return replace(self, A=np.column_stack([S @ self.A[:, :2] @ np.linalg.inv(S), S @ self.A[:, 2]]))
 
     def mirrored(self, values: F32, *, outside: float = 0.0) -> F32:
         """The mirror image of (h, w) or (h, w, c <= 4) values."""
@@ -59,13 +54,14 @@ class Axis:
         return _warp(values, self.A, (w, h), outside)
 
 
-def find_axis(rgb: F32, modal: Bool, hidden: Bool) -> Axis | None:
+def find_axis(rgb: F32, modal: Bool, hidden: Bool, *, tilts_deg: Sequence[float] = TILTS_DEG) -> Axis | None:
     """The best nearly upright axis of one view, or None when too little of the object can be compared.
 
     Args:
         rgb: (h, w, 3) grey levels 0 to 255.
         modal: (h, w), what is seen of the object.
         hidden: (h, w), where it may continue unseen.
+        tilts_deg: Directions of the axis against the vertical to try.
     """
     rows, cols = np.flatnonzero(modal.any(1)), np.flatnonzero(modal.any(0))
     corner = np.array([cols[0], rows[0]], np.float64)
@@ -74,7 +70,7 @@ def find_axis(rgb: F32, modal: Bool, hidden: Bool) -> Axis | None:
     seen = np.concatenate([modal[..., None], rgb * modal[..., None]], 2).astype(np.float32)
     known = (~hidden).astype(np.float32)
     best: Axis | None = None
-    for tilt_rad in np.radians(TILTS_DEG):
+    for tilt_rad in np.radians(tilts_deg):
         c, s = np.cos(tilt_rad), np.sin(tilt_rad)
         R = np.array([[c, s], [-s, c]])  # turns the axis upright
         shift = n / 2 - R @ (corner + half)

@@ -32,7 +32,7 @@ def fill_hidden(rgb: U8, modal: Bool, added: Bool, axis: Axis | None, *, mirror_
     if axis is not None and mirror_trust > 0:
         seen = axis.mirrored(source.astype(np.float32))
         image = axis.mirrored(rgb.astype(np.float32) * source[..., None]) / np.maximum(seen, 1e-3)[..., None]
-        seen, image = np.where(seen > 0.5, seen, 0)[box], image[box]
+        seen, image = np.where(seen > 0.5, seen, np.float32(0))[box], image[box].astype(np.float32)
         weight = mirror_trust * seen[..., None]
         light = LIGHT * (_smooth(colours, seen) - _smooth(image, seen))  # the halves are lit differently
         colours = (1 - weight) * colours + weight * (image + light)
@@ -44,7 +44,7 @@ def _smooth(colours: F32, where: F32) -> F32:
     """(h, w, 3) mean colours of the neighbourhood, over ``where`` (h, w) only."""
     side = max(3, round(SMOOTH * max(where.shape)))
     mean = np.asarray(cv2.blur(colours * where[..., None], (side, side)), np.float32)
-    return mean / np.maximum(cv2.blur(where, (side, side)), 1e-3)[..., None]
+    return mean / np.maximum(np.asarray(cv2.blur(where, (side, side)), np.float32), np.float32(1e-3))[..., None]
 
 
 def _core(modal: Bool) -> Bool:

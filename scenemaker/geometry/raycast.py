@@ -65,7 +65,7 @@ class RayCaster:
         """
         poses = [np.eye(4)] * len(meshes) if S_frame_obj is None else [np.asarray(S, np.float64) for S in S_frame_obj]
         self.meshes = [m.transformed(S) for m, S in zip(meshes, poses, strict=True)]
-        self._embree = EmbreeScene()
+        self._embree = EmbreeScene(robust=True)  # else rays through a vertex or edge may slip between two faces
         self._geometry = [TriangleMesh(self._embree, m.vertices, m.faces) for m in self.meshes]
 
     def cast(self, origins: ArrayLike, directions: ArrayLike) -> RayHits:

@@ -15,11 +15,13 @@ from scenemaker.perception.mask_layers import Layer
 from scenemaker.perception.merging import merge
 from scenemaker.perception.objectness import objectness
 from scenemaker.perception.superpixels import Pieces, cut_into_pieces
-from scenemaker.scene import U8, Instances, Photo, Prompts
+from scenemaker.scene import Instances, Photo, Prompts
 
 BY_CONTACT = (1.0, 0.2, 0.5, 1.0)  # weights of ``merge`` for joining the parts of an object: colour counts little
 CUTS = (2.0, 4.0, 8.0)  # boundary connectivity above which a piece is background
 SIZES = (0.0015, 0.5)  # shares of the photo that a region may cover
+LEAST_PX = 16  # a smaller copy has no room for pieces
+MIDDLE = -2.0  # objectness that gets the score 0.5
 AGREE = 0.6  # IoU of a region and the object cut out of its box above which the sharper outline is taken
 
 
@@ -53,14 +55,10 @@ class AutoSegmenter:
         if prompts.boxes_px or prompts.points_px or prompts.text or prompts.masks is not None:
             remedy = 'use the segmentation backend "masks" or "prompts", or leave them out'
             raise InputError(expected("no prompts", got="masks, boxes, points or text", remedy=remedy))
-        scale = min(1.0, self.config.working_px / np.sqrt(photo.width * photo.height))
-        size = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
-        found = _Found(np.zeros(0), [])
-        if min(size) >= 16:
-            found = _find(cv2.resize(photo.rgb, size, interpolation=cv2.INTER_AREA), self.config)
-        layers = []
-        for k, region in enumerate(found.masks):
-            layers.append(_enlarge(region, photo, found.scores[k], sharpen=k < self.config.refined))
+        regions = _find(photo, self.config)
+        layers = [_enlarge(m, photo, score) for m, score in regions]
+        for k, layer in enumerate(layers[: self.config.refined]):
+            layers[k] = _sharpen(layer, photo)
         labels = np.zeros((photo.height, photo.width), np.int32)
         for k in range(len(layers) - 1, -1, -1):
             (y, x), mask = layers[k].origin, layers[k].mask
@@ -69,3 +67,74 @@ class AutoSegmenter:
             remedy = "give masks, boxes or points, or lower min_score"
             raise NoObjectsError(expected("objects that stand out in the photo", got="none", remedy=remedy))
         return to_instances(LabelMap(labels, tuple(layer.tag for layer in layers)), "the photo")
+
+
+def _find(photo: Photo, config: AutoSegmenter.Config) -> list[tuple[NDArray[np.bool_], float]]:
+    """Disjoint regions (h, w) of a small copy of the photo with their scores, best first."""
+    scale = min(1.0, config.working_px / np.sqrt(photo.width * photo.height))
+    width, height = round(photo.width * scale), round(photo.height * scale)
+    if min(width, height) < LEAST_PX:
+        return []
+    pieces = cut_into_pieces(cv2.resize(photo.rgb, (width, height), interpolation=cv2.INTER_AREA))
+    if len(pieces) < 3:
+        return []
+    connectivity = [boundary_connectivity(pieces, variant) for variant in (BY_COLOUR, BY_EDGES)]
+    regions = _candidates(pieces, connectivity)
+    scores = objectness(pieces, regions, connectivity)
+    taken = np.zeros(len(pieces), bool)
+    found = []
+    for k in np.argsort(-scores, kind="stable"):
+        # The middle of the scale is where about half of the regions are objects.
+        score = float(1 / (1 + np.exp(MIDDLE - scores[k])))
+        if score < config.min_score or len(found) == config.max_regions:
+            break
+        if not (regions[k] & taken).any():
+            taken |= regions[k]
+            found.append((regions[k][pieces.index], score))
+    return found
+
+
+def _candidates(pieces: Pieces, connectivity: list[NDArray[np.float64]]) -> NDArray[np.bool_]:
+    """(r, n) sets of pieces: all that merging the pieces in front of each cut of the background makes on its way."""
+    n = len(pieces)
+    sets = [np.zeros((0, n), bool)]
+    for bc in connectivity:
+        for cut in CUTS:
+            front = bc < cut
+            merges = merge(
+                pieces.area, pieces.mean, pieces.pairs, pieces.length, pieces.contrast, BY_CONTACT, allowed=front
+            )
+            members = np.concatenate([np.eye(n, dtype=bool), np.zeros((len(merges), n), bool)])
+            for k, (a, b) in enumerate(merges):
+                members[n + k] = members[a] | members[b]
+            sets.append(members[np.r_[front, np.ones(len(merges), bool)]])
+    unique = np.unique(np.packbits(np.concatenate(sets), axis=1), axis=0)
+    regions = np.unpackbits(unique, axis=1, count=n).astype(bool)
+    share = regions @ pieces.area / pieces.index.size
+    return regions[(share >= SIZES[0]) & (share <= SIZES[1])]
+
+
+def _enlarge(region: NDArray[np.bool_], photo: Photo, score: float) -> Layer:
+    """The region (h, w) of the small copy in pixels of the photo, with a smooth outline."""
+    h, w = region.shape
+    sx, sy = photo.width / w, photo.height / h
+    rows, cols = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
+    y0, y1 = int(max(0, rows[0] - 1) * sy), int(np.ceil(min(h, rows[-1] + 2) * sy))
+    x0, x1 = int(max(0, cols[0] - 1) * sx), int(np.ceil(min(w, cols[-1] + 2) * sx))
+    # Pixel centres lie at +0.5: photo column x shows column (x + 0.5) / sx - 0.5 of the copy.
+    to_copy = np.array([[1 / sx, 0, (x0 + 0.5) / sx - 0.5], [0, 1 / sy, (y0 + 0.5) / sy - 0.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    soft = cv2.warpAffine(
+        region.astype(np.float32), to_copy, (x1 - x0, y1 - y0), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    return Layer.cut(soft > 0.5, Tag(score=score), (y0, x0))
+
+
+def _sharpen(layer: Layer, photo: Photo) -> Layer:
+    """The object cut out of the region's box when it is much the same as the region, else the region."""
+    (y, x), (h, w) = layer.origin, layer.mask.shape
+    if not layer.mask.any():
+        return layer
+    cut = mask_in_box(photo.rgb, (x, y, x + w, y + h)).mask
+    same = np.count_nonzero(cut & layer.mask) / np.count_nonzero(cut | layer.mask)
+    return Layer(layer.origin, cut, layer.tag) if same >= AGREE else layer

@@ -103,7 +103,10 @@ def measure(index: NDArray[np.int64], lab: NDArray[np.float32], edge: NDArray[np
     mean = np.stack([np.bincount(flat, lab[..., c].reshape(-1), n) for c in range(3)], 1) / area[:, None]
     border = np.bincount(np.r_[index[0], index[-1], index[:, 0], index[:, -1]], minlength=n).astype(np.float64)
     keys, strengths = [], []
-    for a, b in (((slice(None), slice(1, None)), (slice(None), slice(None, -1))), ((slice(1, None),), (slice(None, -1),))):
+    for a, b in (
+        ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
+        ((slice(1, None),), (slice(None, -1),)),
+    ):
         touch = index[a] != index[b]
         low, high = np.minimum(index[a], index[b])[touch], np.maximum(index[a], index[b])[touch]
         keys.append(low * n + high)

@@ -168,10 +168,8 @@ def test_a_folder_keeps_to_its_photo(cli: Cli, photo: Path, masks: Path, tmp_pat
     Image.fromarray(SAMPLE.photo.rgb[:, ::-1].copy()).save(other)
     code, _, err = cli("run", other, "-o", out, "--to", "photo")
     assert code == 1
-    assert (
-        err
-        == f"error: expected a folder for other.png; got {out}, a run of {photo.name}; choose another -o, or add --overwrite\n"
-    )
+    got = f"{out}, a run of {photo.name}; choose another -o, or add --overwrite"
+    assert err == f"error: expected a folder for other.png; got {got}\n"
     assert cli("run", other, "-o", out, "--to", "photo", "--overwrite")[0] == 0
 
 
@@ -250,6 +248,6 @@ def test_backends_and_doctor(cli: Cli) -> None:
 
 
 def test_demo(cli: Cli, tmp_path: Path) -> None:
-    code, out, err = cli("demo", "-o", tmp_path / "demo")
+    code, _, err = cli("demo", "-o", tmp_path / "demo")
     assert code == 0, err
     assert (tmp_path / "demo" / "report.html").exists()
