@@ -73,7 +73,7 @@ def test_a_stage_by_name_table_or_spec() -> None:
 
 def test_settings() -> None:
     told = parse_settings(
-        ["depth.fov_x_deg=50", "depth.kind=z", "compose.report=false", "pose.list=[1, 2]", "pose.a=x=y"]
+        ["depth.fov_deg=50", "depth.kind=z", "compose.report=false", "pose.list=[1, 2]", "pose.a=x=y"]
     )
     assert told == {
         "depth": {"fov_x_deg": 50, "kind": "z"},
@@ -86,7 +86,7 @@ def test_settings() -> None:
 def test_bad_setting(text: str) -> None:
     assert message(parse_settings, [text]) == (
         f"expected stage.option=value; got {text!r}; the stages are: segmentation, depth, deocclusion, generation, "
-        "pose, compose; e.g. depth.fov_x_deg=50"
+        "pose, compose; e.g. depth.fov_deg=50"
     )
 
 

@@ -20,7 +20,7 @@ from scenemaker.scene import F32, Bool, ObjectView
 GRID_PX = 96  # longer side of the grid
 AXIS_PX = (48, 160)  # longer sides of the grids on which the axis is searched, then placed
 SPECK = 0.01  # of the visible area: smaller parts are not continued
-WEIGHTS = {"bias": -1.08, "walk": 2.19, "hull": 0.57, "mirror": 1.77, "far": -1.82, "room": 2.4, "compact": 1.2}
+WEIGHTS = {"bias": -1.03, "walk": 2.13, "hull": 0.65, "mirror": 1.95, "far": -1.56, "room": 2.14, "compact": 1.23}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

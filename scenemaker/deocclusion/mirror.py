@@ -68,14 +68,15 @@ def find_axis(rgb: F32, modal: Bool, hidden: Bool, *, tilts_deg: Sequence[float]
     half = np.array([cols[-1] + 1 - cols[0], rows[-1] + 1 - rows[0]]) / 2
     n = 2 * int(np.ceil(np.hypot(*half))) + 2  # holds the visible part at any turn
     seen = np.concatenate([modal[..., None], rgb * modal[..., None]], 2).astype(np.float32)
-    known = (~hidden).astype(np.float32)
+    unknown = hidden.astype(np.float32)
     best: Axis | None = None
     for tilt_rad in np.radians(tilts_deg):
         c, s = np.cos(tilt_rad), np.sin(tilt_rad)
         R = np.array([[c, s], [-s, c]])  # turns the axis upright
         shift = n / 2 - R @ (corner + half)
         turn = np.column_stack([R, shift])
-        found = _best_position(_warp(seen, turn, (n, n), 0.0), _warp(known, turn, (n, n), 1.0))
+        wide = np.column_stack([R, np.add(shift, (n, 0))])  # a mirror image may fall beyond the square
+        found = _best_position(_warp(seen, turn, (n, n)), _warp(unknown, wide, (3 * n, n)))
         if found is None:
             continue
         position, agreement, colour_error, compared = found
@@ -93,24 +94,19 @@ def find_axis(rgb: F32, modal: Bool, hidden: Bool, *, tilts_deg: Sequence[float]
     return best
 
 
-def _best_position(seen: F32, known: F32) -> tuple[float, float, float, float] | None:
-    """(x of the upright axis, agreement, colour error, compared) for turned maps (n, n, 4) and (n, n)."""
-    n = known.shape[1]
+def _best_position(seen: F32, unknown: F32) -> tuple[float, float, float, float] | None:
+    """(x of the upright axis, agreement, colour error, compared) for turned maps (n, n, 4) and (n, 3 n)."""
+    n = seen.shape[1]
     area = float(seen[..., 0].sum())
     spectrum = np.fft.rfft(np.moveaxis(seen, -1, 0), 2 * n, axis=2)  # (4, n, n + 1): covered, red, green, blue
-    known_spectrum = np.fft.rfft(known, 2 * n, axis=1)
+    beyond = np.fft.rfft(seen[..., 0], 4 * n, axis=1) * np.fft.rfft(unknown, 4 * n, axis=1)
+    unsure = np.fft.irfft(beyond.sum(0), 4 * n)[n : 3 * n - 1]
     energy = np.fft.rfft((seen[..., 1:] ** 2).sum(-1), 2 * n, axis=1)
     covered = spectrum[0]
     # sum over x of a(x) b(2 position - x) for all positions at once
-    products = np.stack(
-        [
-            (covered * covered).sum(0),
-            (covered * known_spectrum).sum(0),
-            (energy * covered).sum(0),
-            (spectrum[1:] ** 2).sum((0, 1)),
-        ]
-    )
-    both, compared, squares, cross = np.fft.irfft(products, 2 * n, axis=1)[:, : 2 * n - 1]
+    products = np.stack([(covered**2).sum(0), (energy * covered).sum(0), (spectrum[1:] ** 2).sum((0, 1))])
+    both, squares, cross = np.fft.irfft(products, 2 * n, axis=1)[:, : 2 * n - 1]
+    compared = area - unsure  # what is mirrored out of the picture falls on known background
     either = np.maximum(2 * compared - both, 1e-6)
     agreement = (both / either).clip(0, 1)
     colour_error = np.sqrt(np.maximum(2 * (squares - cross), 0) / 3 / np.maximum(both, 1e-6))
@@ -121,7 +117,7 @@ def _best_position(seen: F32, known: F32) -> tuple[float, float, float, float] |
     return (k + 1) / 2, float(agreement[k]), float(colour_error[k]), float(min(compared[k] / area, 1.0))
 
 
-def _warp(values: F32, A: NDArray[np.float64], size: tuple[int, int], outside: float) -> F32:
+def _warp(values: F32, A: NDArray[np.float64], size: tuple[int, int], outside: float = 0.0) -> F32:
     """The picture whose pixel A (u, v) shows (u, v) of ``values``, of size (w, h)."""
     for_cv2 = np.column_stack([A[:, :2], A[:, :2] @ [0.5, 0.5] + A[:, 2] - 0.5])  # its pixel centres are whole numbers
     return np.asarray(cv2.warpAffine(values, for_cv2, size, borderValue=(outside,) * 4), np.float32)

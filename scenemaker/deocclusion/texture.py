@@ -10,7 +10,7 @@ from scenemaker.scene import F32, U8, Bool
 
 FILL_PX = 128  # longer side of the reduced picture in which colours are spread
 LIGHT = 0.7  # share of the difference in smooth colour between spread and mirrored colours that counts as light
-SMOOTH = 0.08  # neighbourhood for that, of the longer side
+SMOOTH = 0.3  # neighbourhood for that, of the longer side
 RIM_PX = 2  # of the visible part not used as a source: there the camera mixed in what lies beyond
 
 
@@ -43,8 +43,8 @@ def fill_hidden(rgb: U8, modal: Bool, added: Bool, axis: Axis | None, *, mirror_
 def _smooth(colours: F32, where: F32) -> F32:
     """(h, w, 3) mean colours of the neighbourhood, over ``where`` (h, w) only."""
     side = max(3, round(SMOOTH * max(where.shape)))
-    mean = np.asarray(cv2.blur(colours * where[..., None], (side, side)), np.float32)
-    return mean / np.maximum(np.asarray(cv2.blur(where, (side, side)), np.float32), np.float32(1e-3))[..., None]
+    total = cv2.blur(colours * where[..., None], (side, side))
+    return np.asarray(total / np.maximum(cv2.blur(where, (side, side)), 1e-3)[..., None], np.float32)
 
 
 def _core(modal: Bool) -> Bool:

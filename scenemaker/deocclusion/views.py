@@ -43,7 +43,7 @@ def cut_views(photo: Photo, instances: Instances, point_map: PointMap, *, max_px
     Raises:
         NoObjectsError: An instance without a pixel.
     """
-    layout = _lay_out(instances, point_map.depth)
+    layout = _lay_out(instances, np.ascontiguousarray(point_map.depth))
     return [_cut(photo, instances, point_map, layout, k, max_px) for k in range(len(instances))]
 
 

@@ -49,15 +49,15 @@ class Prior:
 
     gain: float = 0.8
     pillow_power: float = 0.8
-    column_power: float = 0.4
+    column_power: float = 0.35
     column_floor: float = 0.1
     compact: tuple[float, float] = (0.75, 0.92)
     compact_fill: float = 0.85
     above: tuple[float, float] = (0.2, 0.4)
     bulge: float = 0.5
     flat: float = 0.01
-    solid: float = 0.05
-    flat_gain: float = 0.35
+    solid: float = 0.03
+    flat_gain: float = 0.25
 
 
 PRIOR = Prior()

@@ -76,7 +76,7 @@ def mask_in_box(
     return BoxMask((y0, x0), full[y0 - top : y1 - top, x0 - left : x1 - left], edge_score(small, mask), notice)
 
 
-def stretched_lab(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def stretched_lab(rgb: NDArray[np.integer | np.floating]) -> NDArray[np.uint8]:
     """(h, w, 3) uint8 Lab with the chroma ``CHROMA`` times as wide about grey."""
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
     lab[..., 1:] = (lab[..., 1:] - 128) * CHROMA + 128
@@ -97,8 +97,7 @@ def _cut(
     if np.count_nonzero(trimap != cv2.GC_BGD) < 8 or np.count_nonzero(trimap == cv2.GC_BGD) < 8:
         return inside, "the box is too small to cut an object out: the whole box is taken"
     cv2.setRNGSeed(0)
-    empty = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(lab, trimap, None, *empty, rounds, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(lab, trimap, (0, 0, 0, 0), np.zeros((1, 65)), np.zeros((1, 65)), rounds, cv2.GC_INIT_WITH_MASK)
     mask = tidy((trimap & 1).astype(bool))
     if mask.sum() >= COLLAPSED * inside.sum():
         return mask, None
@@ -132,7 +131,7 @@ def _ellipse(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
-def edge_score(rgb: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float:
+def edge_score(rgb: NDArray[np.integer | np.floating], mask: NDArray[np.bool_]) -> float:
     """Share of the mask's outline with an edge of the picture under it, in [0, 1]."""
     grey = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 0.8)
     strength = cv2.magnitude(cv2.Scharr(grey, cv2.CV_32F, 1, 0), cv2.Scharr(grey, cv2.CV_32F, 0, 1)) / 32

@@ -59,6 +59,17 @@ def from_colours(rgb: NDArray[np.uint8], *, lossy: bool, source: str) -> LabelMa
     return LabelMap(spread(ids[target]).astype(np.int32), (Tag(),) * len(objects), notices)
 
 
+def fills_blocks(index: NDArray[np.integer], n: int) -> NDArray[np.bool_]:
+    """(n,) whether each of the values 0..n-1 of a picture (h, w) fills a 3x3 block somewhere."""
+    import cv2
+
+    image = index.astype(np.float32)
+    same = cv2.erode(image, np.ones((3, 3))) == cv2.dilate(image, np.ones((3, 3)))
+    solid = np.zeros(n, bool)
+    solid[index[1:-1, 1:-1][same[1:-1, 1:-1]]] = True
+    return solid
+
+
 def _unpack(colours: NDArray[np.uint32]) -> NDArray[np.float64]:
     """(n, 3) from packed colours (n,)."""
     return np.stack([colours >> 16, (colours >> 8) & 255, colours & 255], 1).astype(np.float64)
@@ -94,13 +105,8 @@ def _merge_soft_edges(colours: NDArray[np.uint32], index: NDArray[np.integer]) -
     A colour is a soft edge when it fills no 3x3 block, touches two colours that do, and lies between them in RGB.
     So an object of one pixel, or a thin line in a colour of its own, stays an object.
     """
-    import cv2
-
     target = np.arange(len(colours))
-    image = index.astype(np.float32)
-    same = cv2.erode(image, np.ones((3, 3))) == cv2.dilate(image, np.ones((3, 3)))
-    solid = colours == 0
-    solid[index[1:-1, 1:-1][same[1:-1, 1:-1]]] = True
+    solid = fills_blocks(index, len(colours)) | (colours == 0)
     if solid.all() or solid.sum() < 2:
         return target
     values = _unpack(colours)
@@ -119,9 +125,10 @@ def _merge_soft_edges(colours: NDArray[np.uint32], index: NDArray[np.integer]) -
         mixed = [a for pair in combinations(touched, 2) for a in _mixed_from(values[k], pair, values)]
         if mixed:
             target[k] = min(mixed, key=lambda a: float(np.linalg.norm(values[k] - values[a])))
-        elif len(touched) > 1:
+        elif len(touched) > 1 or any(np.linalg.norm(values[k] - values[t]) <= ON_LINE for t in touched):
             unclear.append((k, touched))
-    # In a picture that is soft throughout, a thin colour between objects is the corner where three of them meet.
+    # In a picture that is soft throughout, a thin colour between objects is the corner where three of them meet, and
+    # one that differs little from its surroundings is their outermost fringe.
     if np.count_nonzero(target != np.arange(len(colours))) >= SOFT:
         for k, touched in unclear:
             target[k] = min(touched, key=lambda a: float(np.linalg.norm(values[k] - values[a])))

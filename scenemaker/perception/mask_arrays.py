@@ -56,22 +56,26 @@ def read_array_file(path: Path, photo_px: tuple[int, int]) -> LabelMap:
         InputError: The file is missing, broken, pickled or ambiguous.
     """
     source = f"masks {path.name!r}"
+    remedy = "check the path, or save it again with numpy.save"
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.lib.npyio.NpzFile):
-            with loaded:
-                keys = list(loaded)
-                chosen = [k for k in ("labels", "masks", "amodal") if k in keys] or (keys if len(keys) == 1 else [])
-                if not chosen:
-                    remedy = 'store one array, or one named "labels" or "masks"'
-                    raise InputError(expected(f"one array in {source}", got=", ".join(keys) or "none", remedy=remedy))
-                loaded = loaded[chosen[0]]
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            array = _of_archive(loaded, source) if isinstance(loaded, np.lib.npyio.NpzFile) else loaded
+    except InputError:
+        raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
-        remedy = "check the path, or save it again with numpy.save"
         raise InputError(expected(f"a NumPy file for {source}", got=error or "a broken file", remedy=remedy)) from error
-    return from_array(loaded, photo_px, source)
+    return from_array(array, photo_px, source)
+
+
+def _of_archive(archive: np.lib.npyio.NpzFile, source: str) -> NDArray[np.generic]:
+    """The array of an .npz that holds the masks."""
+    keys = list(archive)
+    chosen = [k for k in ("labels", "masks", "amodal") if k in keys] or (keys if len(keys) == 1 else [])
+    if not chosen:
+        remedy = 'store one array, or one named "labels" or "masks"'
+        raise InputError(expected(f"one array in {source}", got=", ".join(keys) or "none", remedy=remedy))
+    return archive[chosen[0]]
 
 
 def read_folder(folder: Path, photo_px: tuple[int, int]) -> LabelMap:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from scenemaker.errors import InputError, expected
-from scenemaker.perception.colours import MANY_COLOURS, from_colours
-from scenemaker.perception.labels import LabelMap, Tag, check_aspect, check_count
+from scenemaker.perception.colours import MANY_COLOURS, fills_blocks, from_colours
+from scenemaker.perception.labels import LabelMap, Tag, check_aspect, check_count, same_aspect
 
 SUFFIXES = (".png", ".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
+MOST_GREYS = 32  # more distinct greys than that may be a blurred mask
 LOSSY = ("JPEG", "MPO", "JPEG2000")
 
 
@@ -39,14 +40,16 @@ def open_image(path: Path, photo_px: tuple[int, int]) -> Image.Image:
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(expected(f"a readable picture in {source}", got=error, remedy=remedy)) from error
     with image:
-        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-        size = (image.height, image.width) if turned else (image.width, image.height)
-        check_aspect(size, photo_px, source)
+        # A mask of another size is refused before a pixel of it is decoded; which way is up is only known after.
+        width, height = image.size
+        if not same_aspect((height, width), photo_px):
+            check_aspect((width, height), photo_px, source)
         try:
             image.load()
             upright = ImageOps.exif_transpose(image)
         except (OSError, ValueError, SyntaxError, EOFError) as error:
             raise InputError(expected(f"a complete picture in {source}", got=error, remedy=remedy)) from error
+        check_aspect((upright.width, upright.height), photo_px, source)
         upright.format = image.format
         return upright
 
@@ -136,8 +139,10 @@ def _from_grey(values: NDArray[np.uint8], *, lossy: bool, source: str) -> LabelM
     if len(used) == 2:
         notices = () if used[0] == 0 else (f"{source} has no 0: its lower value {used[0]} is taken as background",)
         return LabelMap((values == used[1]).astype(np.int32), (Tag(),), notices)
-    extremes = counts[:24].sum() + counts[232:].sum()
-    if (lossy or len(used) > 32) and extremes >= 0.9 * values.size:
+    extremes = counts[:24].sum() + counts[232:].sum() >= 0.9 * values.size
+    solid = np.flatnonzero(fills_blocks(values, 256))
+    soft = len(used) > MOST_GREYS and ((solid < 24) | (solid >= 232)).all() and (solid >= 232).any()
+    if soft or (lossy and extremes):
         notice = f"{source} is a soft mask of {len(used)} grey values: cut at 128"
         return LabelMap((values >= 128).astype(np.int32), (Tag(),), (notice,))
     if lossy:

@@ -42,8 +42,9 @@ def merge(
     free = np.ones(n, bool) if allowed is None else allowed
     touching: list[dict[int, tuple[float, float]]] = [{} for _ in range(n)]
     usable = free[pairs].all(1)
-    for (a, b), l, c in zip(pairs[usable].tolist(), length[usable].tolist(), contrast[usable].tolist(), strict=True):
-        touching[a][b] = touching[b][a] = (l, l * c)
+    edges = zip(pairs[usable].tolist(), length[usable].tolist(), contrast[usable].tolist(), strict=True)
+    for (a, b), along, strength in edges:
+        touching[a][b] = touching[b][a] = (along, along * strength)
 
     def cost(a: int, b: int) -> float:
         along, strength = touching[a][b]
@@ -71,8 +72,8 @@ def merge(
         for old in (a, b):
             for c, (along, strength) in touching[old].items():
                 if c not in (a, b):
-                    l, s = around.get(c, (0.0, 0.0))
-                    around[c] = (l + along, s + strength)
+                    before = around.get(c, (0.0, 0.0))
+                    around[c] = (before[0] + along, before[1] + strength)
         touching.append(around)
         for c, shared in around.items():
             touching[c].pop(a, None)

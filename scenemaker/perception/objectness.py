@@ -76,7 +76,7 @@ def _extent(index: NDArray[np.int64], regions: NDArray[np.bool_]) -> tuple[NDArr
 
 def _likeness(pieces: Pieces, regions: NDArray[np.bool_]) -> NDArray[np.float64]:
     """(r,) Bhattacharyya coefficient of the colours of each region and of the pieces around it; 1 when alike."""
-    bins = np.clip(pieces.lab / np.float32([12.5, 16, 16]) + np.float32([0, 6, 6]), 0, np.float32([7, 11, 11]))
+    bins = np.clip(pieces.lab / np.array([12.5, 16, 16], np.float32) + np.array([0, 6, 6], np.float32), 0, [7, 11, 11])
     code = bins.astype(np.int64) @ np.array([144, 12, 1])
     used, code = np.unique(code, return_inverse=True)
     n = len(pieces)

@@ -33,6 +33,8 @@ class PromptedSegmenter:
     def segment(self, photo: Photo, prompts: Prompts) -> Instances:
         """One object per box, in their order, then one per point that lies in no box.
 
+        Object k is named ``object_<k>``, also when an earlier one lost all its pixels to smaller ones and has no id.
+
         Raises:
             NoObjectsError: There is neither a box nor a point.
             InputError: A box or point lies outside of the photo, or text was given.
@@ -58,5 +60,5 @@ class PromptedSegmenter:
             found = mask_in_box(photo.rgb, box, target.points_px, **options)
             if found.notice:
                 notices.append(f"object {k}: {found.notice}")
-            layers.append(Layer(found.origin, found.mask, Tag(score=found.score)))
+            layers.append(Layer(found.origin, found.mask, Tag(name=f"object_{k}", score=found.score)))
         return to_instances(paint(layers, (photo.height, photo.width), notices), "the boxes and points")

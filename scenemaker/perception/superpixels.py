@@ -88,7 +88,9 @@ def _watershed(lab: NDArray[np.float32]) -> NDArray[np.int64]:
             cell = edge[rows[i] : rows[i + 1], cols[j] : cols[j + 1]]
             y, x = divmod(int(cell.argmin()), cell.shape[1])
             seeds[rows[i] + y, cols[j] + x] = i * nx + j + 1
-    lab8 = np.clip(lab * np.float32([2.55, 1, 1]) + np.float32([0, 128, 128]), 0, 255).astype(np.uint8)
+    lab8 = np.clip(lab * np.array([2.55, 1, 1], np.float32) + np.array([0, 128, 128], np.float32), 0, 255).astype(
+        np.uint8
+    )
     grown = cv2.watershed(lab8, seeds).astype(np.float32)
     # The watershed lines, and the border that OpenCV leaves out, go to a piece beside them.
     while (grown <= 0).any():
@@ -103,14 +105,12 @@ def measure(index: NDArray[np.int64], lab: NDArray[np.float32], edge: NDArray[np
     mean = np.stack([np.bincount(flat, lab[..., c].reshape(-1), n) for c in range(3)], 1) / area[:, None]
     border = np.bincount(np.r_[index[0], index[-1], index[:, 0], index[:, -1]], minlength=n).astype(np.float64)
     keys, strengths = [], []
-    for a, b in (
-        ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
-        ((slice(1, None),), (slice(None, -1),)),
-    ):
-        touch = index[a] != index[b]
-        low, high = np.minimum(index[a], index[b])[touch], np.maximum(index[a], index[b])[touch]
-        keys.append(low * n + high)
-        strengths.append(np.maximum(edge[a], edge[b])[touch])
+    right = index[:, :-1], index[:, 1:], np.maximum(edge[:, :-1], edge[:, 1:])
+    below = index[:-1], index[1:], np.maximum(edge[:-1], edge[1:])
+    for one, other, strength in (right, below):
+        touch = one != other
+        keys.append(np.minimum(one, other)[touch] * n + np.maximum(one, other)[touch])
+        strengths.append(strength[touch])
     pairs, which = np.unique(np.concatenate(keys), return_inverse=True)
     length = np.bincount(which, minlength=len(pairs)).astype(np.float64)
     contrast = np.bincount(which, np.concatenate(strengths), len(pairs)) / length

@@ -150,7 +150,7 @@ def without_specks(mask: Bool, share: float) -> Bool:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     area = stats[:, cv2.CC_STAT_AREA]
     area[0] = 0  # the background
-    return (area >= max(1, share * area.max()))[labels]
+    return (area >= max(1, share * area.max()))[np.asarray(labels, np.int64)]
 
 
 class Prober:

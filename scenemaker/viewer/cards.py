@@ -91,7 +91,7 @@ def stages_html(stages: Sequence[Any]) -> str:
 
 def _origin(stage: Any) -> str:
     """Where the result comes from, and what it took when that was not now."""
-    return stage.origin if stage.origin == "computed" else f"{stage.origin} (took {stage.computed_seconds:.2f} s)"
+    return stage.origin if stage.origin == "computed" else f"{stage.origin} ({stage.computed_seconds:.2f} s)"
 
 
 def object_html(

@@ -39,7 +39,7 @@ def test_kabsch_agrees_with_scipy_on_noisy_pairs(a, b, c):
 
 def test_a_mirror_image_is_answered_with_a_rotation():
     S = umeyama(CLOUD, CLOUD * [1, 1, -1])
-    transforms.check_R(S[:3, :3] / scale_of(S))
+    transforms.check_R(S[:3, :3] / np.linalg.norm(S[:3, 0]))
 
 
 def test_flat_pairs_still_give_their_rotation():
@@ -148,7 +148,7 @@ def test_an_empty_mask_has_no_support():
     assert str(caught.value) == "expected a mask with at least one pixel; got an empty mask; drop the object"
 
 
-@pytest.mark.parametrize(("x", "y", "z", "s"), [(0, 0, 4, 1), (0.9, -0.5, 3, 1.5), (-0.2, 0.4, 1.6, 1.2)])
+@pytest.mark.parametrize(("x", "y", "z", "s"), [(0, 0, 4, 1), (0.9, -0.5, 3, 1.5), (-0.1, 0.05, 0.9, 0.55)])
 def test_the_silhouette_gives_scale_and_translation_up_to_the_distance(x, y, z, s):
     camera = Camera(K=K_from_fov(70, 320, 200), width=320, height=200)
     R = Rotation.from_euler("yx", [0.7, 0.4]).as_matrix()

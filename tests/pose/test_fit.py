@@ -106,7 +106,7 @@ def test_a_speck_far_beside_the_mask_does_not_blow_up_the_object():
     truth = standing(shape, 40, 0.4, 2.5, 0.8)
     photo, instances, points = picture([shape], [truth])
     labels = instances.labels.copy()
-    labels[4:6, 4:6] = 1
+    labels[4:14, 4:14] = 1
     R = truth[:3, :3] / np.cbrt(np.linalg.det(truth[:3, :3]))
     for known in (R, None):
         geometry = ObjectGeometry(id=1, mesh=shape, R_cam_obj=known)
@@ -154,10 +154,10 @@ def test_a_mesh_that_lies_on_its_side_is_found_unless_switched_off():
 
 def test_a_half_hidden_mesh_keeps_its_size_and_the_one_in_front_too():
     shape, box = bracket(), of(trimesh.creation.box((0.7, 1, 0.5)))
-    truths = [standing(shape, 60, 0, 2.8, 0.9), standing(box, 20, 0.25, 2.0, 0.8)]
+    truths = [standing(shape, 60, 0, 2.8, 0.9), standing(box, 20, 0.2, 2.0, 1.0)]
     photo, instances, points = picture([shape, box], truths)
     whole = render([shape], truths[:1], CAMERA).index == 0
-    assert 0.3 < instances.mask(1).sum() / whole.sum() < 0.8
+    assert 0.3 < instances.mask(1).sum() / whole.sum() < 0.7
     behind, front = fit(photo, instances, points, [ObjectGeometry(id=1, mesh=shape), ObjectGeometry(id=2, mesh=box)])
     assert add_s(shape, truths[0], behind) < 0.04
     assert behind.scale == pytest.approx(0.9, rel=0.06)
@@ -196,14 +196,15 @@ def test_without_depth_and_ground_the_picture_is_met_at_a_guessed_distance():
     assert iou_in_photo(shape, pose, instances.mask(1)) > 0.97
 
 
-def test_depth_of_a_flat_billboard_does_not_turn_the_object():
+@pytest.mark.parametrize(("yaw_deg", "ground"), [(150, GROUND), (210, None)])
+def test_depth_of_a_flat_billboard_does_not_turn_the_object(yaw_deg, ground):
     shape = bracket()
-    truth = standing(shape, 150, -0.3, 2.6, 0.9)
-    photo, instances, points = picture([shape], [truth])
+    truth = standing(shape, yaw_deg, -0.3, 2.6, 0.9)
+    photo, instances, points = picture([shape], [truth], ground=ground)
     flat = points.points_cam / points.points_cam[..., 2:] * np.nanmedian(points.depth)
     (pose,) = fit(photo, instances, replace(points, points_cam=flat), [ObjectGeometry(id=1, mesh=shape)])
-    assert transforms.rotation_angle_deg(pose.R_cam_obj, truth[:3, :3] / 0.9) < 15
-    assert iou_in_photo(shape, pose, instances.mask(1)) > 0.9
+    assert transforms.rotation_angle_deg(pose.R_cam_obj, truth[:3, :3] / 0.9) < 5
+    assert iou_in_photo(shape, pose, instances.mask(1)) > 0.95
 
 
 def test_an_object_near_the_ground_is_put_on_it_without_changing_the_picture():

@@ -115,7 +115,7 @@ def test_numbers_and_stages_are_shown():
     for want in (
         "Mask IoU 1.000", "Coverage 100.0%", "Floating 0.0%", "Please note field of view assumed", "240 × 160",
         "generation relief Apache-2.0 computed 1.23 s 321 MiB", "together 1.73 s 321 MiB",
-        "depth file Apache-2.0 cache (took 4.57 s) 0.50 s",
+        "depth file Apache-2.0 cache (4.57 s) 0.50 s",
         "stands on ground",
         "preset: instant", "metric scale", "size 1 × 0.8 × 0.6 m", "8 vertices, 12 faces",
     ):  # fmt: skip
