@@ -56,7 +56,7 @@ def build(view: ObjectView, front: Front, z_back: F64) -> tuple[Mesh, F64]:
         texture=texture,
         unlit=True,
     )
-    return mesh, transforms.similarity(R, centre, scale)
+    return mesh, transforms.similarity(R, R @ centre, scale)
 
 
 def _bend(z: F64) -> F64:

@@ -28,7 +28,7 @@ class AutoSegmenter:
             default=0.002, ge=0, le=0.5, description="Drop regions below this share of the photo's pixels."
         )
         together: float = Field(
-            default=0.82, gt=0, lt=1, description="Merge neighbours that are one thing with this probability."
+            default=0.78, gt=0, lt=1, description="Merge neighbours that are one thing with this probability."
         )
         working_px: int = Field(default=288, ge=64, le=1024, description="Longest side at which regions are found.")
         patch_px: int = Field(default=8, ge=4, le=64, description="Width of the patches that regions are made of.")

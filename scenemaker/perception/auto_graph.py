@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -48,7 +49,7 @@ class PatchGraph:
 def patch_graph(rgb: NDArray[np.uint8], cell_px: int) -> PatchGraph:
     """The graph of a small picture (h, w, 3); patches are about ``cell_px`` wide and follow its edges."""
     smooth = cv2.bilateralFilter(rgb, 5, 20, 3)
-    lab = cv2.cvtColor(smooth.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = np.asarray(cv2.cvtColor(smooth.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
     strength = edge_strength(lab)
     patches = _watershed(lab, strength, cell_px)
     flat, n = patches.ravel(), int(patches.max()) + 1
@@ -85,8 +86,8 @@ def _watershed(lab: F32, strength: F32, cell_px: int) -> I32:
     calm = cv2.GaussianBlur(strength, (0, 0), 1.0)
     ys, xs = np.linspace(0, h, rows + 1).astype(int), np.linspace(0, w, cols + 1).astype(int)
     markers, k = np.zeros((h, w), np.int32), 0
-    for y0, y1 in zip(ys[:-1], ys[1:]):
-        for x0, x1 in zip(xs[:-1], xs[1:]):
+    for y0, y1 in pairwise(ys.tolist()):
+        for x0, x1 in pairwise(xs.tolist()):
             # Only the middle of the cell, so that seeds of neighbouring cells never touch.
             my, mx = (y1 - y0) // 4, (x1 - x0) // 4
             part = calm[y0 + my : y1 - my, x0 + mx : x1 - mx]

@@ -44,7 +44,8 @@ def _recut(lab: NDArray[np.uint8], mask: Bool) -> Bool:
         return mask
     cv2.setRNGSeed(0)
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(np.ascontiguousarray(lab[rows, cols]), trimap, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
+    # The rectangle is not read in this mode.
+    cv2.grabCut(np.ascontiguousarray(lab[rows, cols]), trimap, (0, 0, 1, 1), *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
     found = tidy((trimap & 1).astype(bool))
     if found.sum() < LOST * part.sum():
         return mask

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scenemaker.perception.auto_graph import F32, PatchGraph
+from scenemaker.perception.auto_graph import PatchGraph
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,7 @@ class MergeTree:
         n = self.members.shape[1]
         merges = max(0, min(len(self.children), len(self.children) - regions + self._roots))
         gone = {c for pair in self.children[:merges] for c in pair}
-        used = [k for k in range(n + merges) if k not in gone and (k >= n or self.members[k, k])]
-        return used
+        return [k for k in range(n + merges) if k not in gone and (k >= n or self.members[k, k])]
 
     @property
     def _roots(self) -> int:

@@ -18,6 +18,8 @@ from scenemaker.perception.boxes import Box, Point
 
 CHROMA = 2.5  # stretch of a and b against L
 COLLAPSED = 0.08  # share of the box below which a cut has lost its object
+WIDER = 0.08  # of the longest side, how far the ring moves out when nothing is left
+LEAST_PX = 16  # a smaller box is all object
 SPECK = 0.05  # parts smaller than this share of the largest are dropped
 HOLE = 0.01  # closed holes smaller than this share of the mask are filled
 
@@ -61,6 +63,30 @@ def mask_in_box(
     height, width = rgb.shape[:2]
     x0, y0 = (int(np.floor(v + 0.25)) for v in box_px[:2])
     x1, y1 = max(x0 + 1, int(np.ceil(box_px[2] - 0.25))), max(y0 + 1, int(np.ceil(box_px[3] - 0.25)))
+    mask = np.ones((y1 - y0, x1 - x0), bool)
+    if mask.size < LEAST_PX:
+        return BoxMask((y0, x0), mask, 0.0, "the box is too small to cut an object out: the whole box is taken")
+    # A box drawn too tight shows the object in its ring, and nothing is left: then the ring is sought further out.
+    for wider in (0, max(2, round(WIDER * max(x1 - x0, y1 - y0)))):
+        outer = max(0, x0 - wider), max(0, y0 - wider), min(width, x1 + wider), min(height, y1 + wider)
+        cut, score = _cut_out(rgb, outer, points_px, working_px, margin, rounds)
+        mask = cut[y0 - outer[1] : y1 - outer[1], x0 - outer[0] : x1 - outer[0]]
+        if mask.sum() >= COLLAPSED * mask.size:
+            return BoxMask((y0, x0), mask, score)
+    notice = "its colours are those of the background: an ellipse in the box is taken"
+    return BoxMask((y0, x0), _ellipse(y1 - y0, x1 - x0), 0.0, notice)
+
+
+def _cut_out(
+    rgb: NDArray[np.uint8],
+    box: tuple[int, int, int, int],
+    points_px: Sequence[Point],
+    working_px: int,
+    margin: float,
+    rounds: int,
+) -> tuple[NDArray[np.bool_], float]:
+    """The object in a box of whole pixels, as a mask of the box, and how well its outline follows edges."""
+    (x0, y0, x1, y1), (height, width) = box, rgb.shape[:2]
     ring = max(3, round(margin * max(x1 - x0, y1 - y0)))
     left, top, right, bottom = max(0, x0 - ring), max(0, y0 - ring), min(width, x1 + ring), min(height, y1 + ring)
     scale = min(1.0, working_px / max(right - left, bottom - top))
@@ -71,9 +97,9 @@ def mask_in_box(
     inside = np.zeros(size[::-1], bool)
     inside[inner[1] : max(inner[3], inner[1] + 1), inner[0] : max(inner[2], inner[0] + 1)] = True
     seeds = [(int((y - top) * sy), int((x - left) * sx)) for x, y in points_px]
-    mask, notice = _cut(stretched_lab(small), inside, seeds, rounds)
+    mask = _cut(stretched_lab(small), inside, seeds, rounds)
     full = cv2.resize(mask.astype(np.float32), (right - left, bottom - top), interpolation=cv2.INTER_LINEAR) > 0.5
-    return BoxMask((y0, x0), full[y0 - top : y1 - top, x0 - left : x1 - left], edge_score(small, mask), notice)
+    return full[y0 - top : y1 - top, x0 - left : x1 - left], edge_score(small, mask)
 
 
 def stretched_lab(rgb: NDArray[np.integer | np.floating]) -> NDArray[np.uint8]:
@@ -85,8 +111,8 @@ def stretched_lab(rgb: NDArray[np.integer | np.floating]) -> NDArray[np.uint8]:
 
 def _cut(
     lab: NDArray[np.uint8], inside: NDArray[np.bool_], seeds: Sequence[tuple[int, int]], rounds: int
-) -> tuple[NDArray[np.bool_], str | None]:
-    """(h, w) bool object and a notice."""
+) -> NDArray[np.bool_]:
+    """(h, w) bool object, which may be empty."""
     trimap = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
     if inside.all():
         # The box is the whole photo: its frame is the only thing that may be background.
@@ -95,13 +121,10 @@ def _cut(
     for y, x in seeds:
         trimap[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1] = cv2.GC_FGD
     if np.count_nonzero(trimap != cv2.GC_BGD) < 8 or np.count_nonzero(trimap == cv2.GC_BGD) < 8:
-        return inside, "the box is too small to cut an object out: the whole box is taken"
+        return np.zeros_like(inside)
     cv2.setRNGSeed(0)
     cv2.grabCut(lab, trimap, (0, 0, 0, 0), np.zeros((1, 65)), np.zeros((1, 65)), rounds, cv2.GC_INIT_WITH_MASK)
-    mask = tidy((trimap & 1).astype(bool))
-    if mask.sum() >= COLLAPSED * inside.sum():
-        return mask, None
-    return _ellipse(inside), "its colours are those of the background: an ellipse in the box is taken"
+    return tidy((trimap & 1).astype(bool))
 
 
 def tidy(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -121,14 +144,11 @@ def tidy(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return mask | hole[parts]
 
 
-def _ellipse(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The ellipse that touches the box from within."""
-    ys, xs = np.nonzero(inside)
-    v = (ys - ys.mean()) / max(np.ptp(ys) / 2, 0.5)
-    u = (xs - xs.mean()) / max(np.ptp(xs) / 2, 0.5)
-    out = np.zeros_like(inside)
-    out[ys, xs] = u * u + v * v <= 1
-    return out
+def _ellipse(height: int, width: int) -> NDArray[np.bool_]:
+    """The ellipse that touches all sides of a box."""
+    v = (np.arange(height) + 0.5) / height * 2 - 1
+    u = (np.arange(width) + 0.5) / width * 2 - 1
+    return u**2 + v[:, None] ** 2 <= 1
 
 
 def edge_score(rgb: NDArray[np.integer | np.floating], mask: NDArray[np.bool_]) -> float:

@@ -49,7 +49,9 @@ def surface_depth(
     falls = up < -1e-4
     fall = np.where(falls, -up, 1.0)
     if top_height < 1:
-        z = np.where(falls, np.maximum(z, (1 - top_height) / fall), z)
+        # a top is no deeper than the solid is wide there: ears and chair backs grow no wings
+        deepest = (axis_forward + DEPTH_OVER_WIDTH * 2 * half * foot_z) / np.maximum(forward, NEAR)
+        z = np.where(falls, np.maximum(z, np.minimum((1 - top_height) / fall, deepest)), z)
     if base_height < 1:
         z = np.where(falls, np.minimum(z, (1 - base_height) / fall), z)
     return np.maximum(z, 0.3 * foot_z).astype(np.float32)

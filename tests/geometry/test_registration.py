@@ -160,6 +160,17 @@ def test_the_silhouette_gives_scale_and_translation_up_to_the_distance(x, y, z, 
     np.testing.assert_allclose(t_found * z, [x, y, z], atol=0.02)
 
 
+def test_the_side_that_reaches_farthest_is_found_under_perspective():
+    near, far = np.array([0.4, 0.3, -0.5]), np.array([0.5, 0.4, 0.5])  # the far end is wider, the near end seen wider
+    signs = np.array([[x, y, 1] for x in (-1, 1) for y in (-1, 1)])
+    points = np.concatenate([signs * near, signs * far])
+    placed = 0.9 * points + [0.1, -0.05, 1.5]
+    support = (placed[:, :2] / placed[:, 2:] @ circle(24).T).max(0)
+    s, t = fit_silhouette(points, support, circle(24))
+    assert s * 1.5 == pytest.approx(0.9, rel=1e-6)
+    np.testing.assert_allclose(t * 1.5, [0.1, -0.05, 1.5], atol=1e-6)
+
+
 def test_a_known_scale_is_kept_and_only_trusted_sides_are_met():
     camera = Camera(K=K_from_fov(70, 320, 200), width=320, height=200)
     whole = render([BOX], [transforms.similarity(np.eye(3), [0.1, 0, 3], 1)], camera).index == 0

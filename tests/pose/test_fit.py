@@ -106,12 +106,12 @@ def test_a_speck_far_beside_the_mask_does_not_blow_up_the_object():
     truth = standing(shape, 40, 0.4, 2.5, 0.8)
     photo, instances, points = picture([shape], [truth])
     labels = instances.labels.copy()
-    labels[4:14, 4:14] = 1
+    labels[4:24, 4:24] = 1
     R = truth[:3, :3] / np.cbrt(np.linalg.det(truth[:3, :3]))
-    for known in (R, None):
+    for known, tolerance in ((R, 0.01), (None, 0.05)):
         geometry = ObjectGeometry(id=1, mesh=shape, R_cam_obj=known)
         (pose,) = fit(photo, replace(instances, labels=labels), points, [geometry])
-        assert pose.scale == pytest.approx(0.8, rel=0.05)
+        assert pose.scale == pytest.approx(0.8, rel=tolerance)
 
 
 def test_specks_are_parts_of_less_area_than_the_share():
@@ -164,13 +164,14 @@ def test_a_half_hidden_mesh_keeps_its_size_and_the_one_in_front_too():
     assert add_s(box, truths[1], front) < 0.02
 
 
-def test_a_mesh_cut_by_the_border_keeps_its_size():
+@pytest.mark.parametrize("yaw_deg", [200, 300])
+def test_a_mesh_cut_by_the_border_keeps_its_size(yaw_deg):
     shape = bracket()
-    truth = standing(shape, 60, 1.35, 2.6, 0.9)
+    truth = standing(shape, yaw_deg, 1.55, 2.6, 0.9)
     photo, instances, points = picture([shape], [truth])
     assert instances.mask(1)[:, -1].any()
     (pose,) = fit(photo, instances, points, [ObjectGeometry(id=1, mesh=shape)])
-    assert add_s(shape, truth, pose) < 0.04
+    assert add_s(shape, truth, pose) < 0.05
 
 
 def test_without_depth_the_ground_tells_the_distance_and_the_pose_is_flagged():

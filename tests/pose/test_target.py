@@ -98,16 +98,18 @@ def test_the_rays_of_a_crop_are_those_of_the_photo(scale, max_px):
     points = PointMap.from_depth(depth, K_from_fov(60, 160, 90))
     instances = Instances(labels=labels, items=(Instance(id=1, name="a"), Instance(id=2, name="b")))
     view = view_of(labels, points, 20, 10, 120, 70, scale)
+    view.mask_hidden[:, : view.mask_hidden.shape[1] // 8] = True  # the 15 columns from photo column 20 on
     t = make_target(view, instances, points, view.mask_modal, max_px)
     u, v = np.floor(project(points.K, t.rays_cam)).T.astype(int)
-    sure = (np.abs(u[:, None] - [40, 100, 120]) > 3).all(1) & (np.abs(v[:, None] - [30, 60]) > 3).all(1)
+    sure = (np.abs(u[:, None] - [35, 40, 100, 120]) > 3).all(1) & (np.abs(v[:, None] - [30, 60]) > 3).all(1)
     np.testing.assert_array_equal(t.wanted[sure], (labels[v, u] == 1)[sure])
     np.testing.assert_array_equal(np.isfinite(t.z_front)[sure], (labels[v, u] == 2)[sure])
     seen = np.isfinite(t.z) & sure
     assert seen.sum() > 50
     np.testing.assert_allclose(t.z[seen], depth[v, u][seen], atol=0.06)
     assert t.extent == pytest.approx(np.hypot(60, 30) / points.K[0, 0] * t.z_median, rel=0.1)
-    np.testing.assert_array_equal(t.free, ~t.wanted)
+    np.testing.assert_array_equal(t.free[sure], (~t.wanted & (u >= 35))[sure])
+    assert (u[sure] < 35).any()
 
 
 def test_a_hair_between_the_coarse_rays_is_still_seen():
