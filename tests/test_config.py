@@ -94,7 +94,7 @@ def test_toml(tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text('seed = 3\n[depth]\nbackend = "file"\nfov_x_deg = 50\n')
     config = build_config("instant", read_toml(file))
-    assert config.seed == 3 and config.depth == BackendSpec(name="file", options={"fov_deg": 50})
+    assert config.seed == 3 and config.depth == BackendSpec(name="file", options={"fov_x_deg": 50})
 
 
 def test_bad_toml(tmp_path: Path) -> None:
