@@ -50,7 +50,7 @@ def similarity(R: ArrayLike, t: ArrayLike, scale: ArrayLike = 1.0) -> F64:
 
 def invert(S: ArrayLike) -> F64:
     """(4, 4) inverse of a rigid transform or similarity."""
-    return np.linalg.inv(np.asarray(S, np.float64))
+    return np.asarray(np.linalg.inv(np.asarray(S, np.float64)), np.float64)
 
 
 def apply(S: ArrayLike, points: ArrayLike) -> F64:

@@ -22,7 +22,7 @@ from scenemaker.perception import tilt
 from scenemaker.perception.backdrop import backdrop_forward
 from scenemaker.perception.contacts import find_outlines
 from scenemaker.perception.level import level_rays, up_cam_of
-from scenemaker.perception.standing import Floor, place
+from scenemaker.perception.standing import Floor, lift_distant, place
 from scenemaker.scene import DepthPrompt, Instances, Photo, PointMap
 
 LEAST_FAR = 0.5  # camera heights: looking straight down, things may stand below or behind the camera
@@ -109,7 +109,7 @@ def _depth(
     rgb: NDArray[np.uint8], labels: NDArray[np.uint16], K: F64, up_cam: F64
 ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """(H, W) z in camera heights, finite and positive everywhere."""
-    outlines = find_outlines(labels, K, up_cam)
+    outlines = lift_distant(find_outlines(labels, K, up_cam))
     standing = [o.foot_forward for o in outlines if np.isfinite(o.foot_forward) and not o.rests_on]
     farthest = max(*standing, LEAST_FAR) if standing else NOTHING_STANDS_FAR
     end, _ = backdrop_forward(rgb, labels, K, up_cam, farthest)

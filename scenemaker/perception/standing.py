@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from scenemaker.perception.contacts import BAND, Outline
 from scenemaker.perception.relief import surface_depth
 
 F32 = NDArray[np.float32]
+OUT_OF_PROPORTION = 2.5  # times as far as the (lower) median of all
+NEAR_HORIZON = 4.0  # camera heights; nearer feet are always believed
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -29,6 +31,18 @@ class Floor:
         nearest = np.minimum(floor, wall)
         # looking up and backwards at once: as far as the backdrop
         return np.where(np.isfinite(nearest), nearest, self.backdrop_forward).astype(np.float32)
+
+
+def lift_distant(outlines: Sequence[Outline]) -> list[Outline]:
+    """Outlines whose foot on the floor would be out of all proportion behind the others, taken as hanging.
+
+    A picture on the wall that ends just below the horizon would stand ten rooms away, and the floor with it.
+    """
+    feet = sorted(o.foot_forward for o in outlines if not o.rests_on and 0 < o.foot_forward < np.inf)
+    if not feet:
+        return list(outlines)
+    last = max(OUT_OF_PROPORTION * feet[(len(feet) - 1) // 2], NEAR_HORIZON)
+    return [o if o.rests_on or o.foot_forward <= last else replace(o, foot_forward=np.inf) for o in outlines]
 
 
 def place(outlines: Sequence[Outline], floor: Floor, depth: F32) -> tuple[str, ...]:
@@ -59,7 +73,7 @@ def place(outlines: Sequence[Outline], floor: Floor, depth: F32) -> tuple[str, .
         z = surface_depth(ready.mask, rays, foot_forward=foot, base_height=base)  # type: ignore[arg-type]
         np.copyto(depth[rows, columns], z, where=ready.mask)
         done.add(ready.id)
-    return tuple(f"object {id} ends above the horizon: put as far as the farthest that stands" for id in hanging)
+    return tuple(f"object {id} does not reach the floor: put as far as the farthest that stands" for id in hanging)
 
 
 def _on_top(outline: Outline, floor: Floor, depth: F32) -> tuple[float, float]:

@@ -22,6 +22,11 @@ from scenemaker.scene import Bool
 DIRECTIONS = circle(32)
 GROWTHS = (1.3, 1.7, 2.2)  # of objects that go on where they are hidden
 LEAN_DEG = 25.0  # a lean of so much costs as much as covering nothing of the mask
+# First steps of the local search: radians, or shares of the object's size. ``away`` moves along the line of sight,
+# ``zoom`` does so with the picture unchanged.
+STEPS = {
+    "yaw": 0.12, "size": 0.05, "right": 0.04, "down": 0.04, "away": 0.05, "zoom": 0.05, "pitch": 0.08, "roll": 0.08,
+}  # fmt: skip
 PITCHES_DEG = (0.0, 20.0, 40.0, 60.0)  # of a camera whose tilt is unknown
 SIDES = (
     np.eye(3),
@@ -80,39 +85,23 @@ class PoseSearch:
             ),
             key=lambda f: f[1].score,
         )
-        steps = np.array([0.12, 0.05, 0.04, 0.04, 0.05, 0.05, 0.08, 0.08]) / (4 if fine else 1)
-        kinds = len(steps) if tilt else len(steps) - 2
+        part = 0.25 if fine else 1.0
+        kinds = [kind for kind in STEPS if tilt or kind not in ("pitch", "roll")]
         for _ in range(rounds):
             helped = False
-            for kind in range(kinds):
+            for kind in kinds:
                 for sign in (1, -1):
-                    moved = self._move(place, kind, sign * steps[kind])
+                    moved = moved_by(place, kind, sign * part * STEPS[kind], self._up(place))
                     agrees = self._judge(target, moved)
                     if agrees.score > best.score + 1e-4:
                         place, best, helped = moved, agrees, True
                         break
             if not helped:
-                steps = steps / 2
+                part /= 2
         return place, best
 
     def _up(self, place: Placement) -> F64:
         return self.coarse.up_cam if self.coarse.up_cam is not None else place.R[:, 1]
-
-    def _move(self, p: Placement, kind: int, d: float) -> Placement:
-        up, size = self._up(p), p.s
-        if kind == 0:
-            return Placement(R=transforms.axis_angle(up, d) @ p.R, s=p.s, t=p.t)
-        if kind == 1:
-            return Placement(R=p.R, s=p.s * np.exp(d), t=p.t)
-        if kind in (2, 3):
-            return Placement(R=p.R, s=p.s, t=p.t + np.eye(3)[kind - 2] * d * size)
-        if kind == 4:
-            return Placement(R=p.R, s=p.s, t=p.t * (1 + d * size / np.linalg.norm(p.t)))
-        if kind == 5:
-            return p.scaled(float(np.exp(d * size / np.linalg.norm(p.t))))
-        right = transforms.unit(np.cross(up, [0.0, 0.0, 1.0] if abs(up[2]) < 0.9 else [0.0, 1.0, 0.0]))
-        axis = right if kind == 6 else np.cross(up, right)
-        return Placement(R=transforms.axis_angle(axis, d) @ p.R, s=p.s, t=p.t)
 
     def _judge(self, target: Target, place: Placement) -> Agreement:
         found = with_ground(compare(target, self.prober.depth(target, place)), self.hull, place, target)
@@ -146,6 +135,23 @@ class PoseSearch:
         model = transforms.apply(transforms.invert(place.S), thin_out(surface, 800))
         s, R, t = split(icp(model, self.points, place.S, axis=axis, iterations=8, tolerance=1e-2).S)
         return [Placement(R=R, s=s, t=t)] if t[2] > 0 else []
+
+
+def moved_by(place: Placement, kind: str, d: float, up_cam: F64) -> Placement:
+    """The placement after one small move; see ``STEPS``."""
+    R, s, t = place.R, place.s, place.t
+    away = d * s / float(np.linalg.norm(t))
+    if kind == "size":
+        return Placement(R=R, s=s * float(np.exp(d)), t=t)
+    if kind in ("right", "down"):
+        return Placement(R=R, s=s, t=t + np.eye(3)[0 if kind == "right" else 1] * d * s)
+    if kind == "away":
+        return Placement(R=R, s=s, t=t * (1 + away))
+    if kind == "zoom":
+        return place.scaled(float(np.exp(away)))
+    level = transforms.unit(np.cross(up_cam, [0.0, 0.0, 1.0] if abs(up_cam[2]) < 0.9 else [0.0, 1.0, 0.0]))
+    axis = {"yaw": up_cam, "pitch": level, "roll": np.cross(up_cam, level)}[kind]
+    return Placement(R=transforms.axis_angle(axis, d) @ R, s=s, t=t)
 
 
 def with_ground(found: Agreement, vertices: np.ndarray, place: Placement, target: Target) -> Agreement:

@@ -8,11 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from scenemaker.errors import InputError, NoObjectsError
-from scenemaker.perception.auto import AutoSegmenter, resize_labels
-from scenemaker.perception.auto_background import backgroundness
-from scenemaker.perception.auto_graph import patch_graph
-from scenemaker.perception.auto_tree import MergeCost, merge_tree
-from scenemaker.perception.labels import resize_nearest
+from scenemaker.perception.auto import AutoSegmenter
+from scenemaker.perception.background import BY_COLOUR, BY_EDGES, boundary_connectivity
+from scenemaker.perception.merging import merge
+from scenemaker.perception.superpixels import cut_into_pieces
 from scenemaker.scene import Photo, Prompts
 from scenemaker.testing.samples import make_sample
 
@@ -72,26 +71,20 @@ def test_equal_photos_give_equal_bytes() -> None:
     assert segment(rgb).tobytes() == segment(rgb.copy()).tobytes()
 
 
-def test_ids_run_from_left_to_right() -> None:
+def test_the_most_object_like_come_first_and_max_regions_keeps_those() -> None:
     rgb, masks = shapes()
-    labels = segment(rgb)
-    ids = [np.bincount(labels[masks[name]]).argmax() for name in ("disc", "bar", "box")]
-    assert ids == sorted(ids) and ids[0] > 0
+    one = segment(rgb, max_regions=1)
+    assert one.max() == 1
+    assert max(best_iou(mask, one) for mask in masks.values()) > 0.8
+    found = AutoSegmenter().segment(Photo(rgb=rgb), Prompts())
+    scores = [item.score for item in found]
+    assert scores == sorted(scores, reverse=True) and min(scores) >= 0.5
 
 
-def test_keeps_the_largest_of_too_many() -> None:
-    rgb, masks = shapes()
-    labels = segment(rgb, max_regions=1)
-    assert labels.max() == 1
-    largest = max(masks.values(), key=np.count_nonzero)
-    assert best_iou(largest, labels) > 0.8
-
-
-def test_drops_what_is_smaller_than_min_area() -> None:
-    rgb, masks = shapes()
-    share = np.sort([mask.mean() for mask in masks.values()])
-    labels = segment(rgb, min_area=float(share[0] + share[1]) / 2)
-    assert all(best_iou(mask, labels) < 0.3 for mask in masks.values() if mask.mean() == share[0])
+def test_a_lower_min_score_gives_more_regions() -> None:
+    rgb = make_sample(3, width=480, height=320).photo.rgb
+    counts = [int(segment(rgb, min_score=s).max()) for s in (0.9, 0.5, 0.0)]
+    assert counts == sorted(counts) and counts[0] < counts[-1] <= 30
 
 
 @pytest.mark.parametrize("size", [(300, 200), (1, 1), (3, 200)])
@@ -100,8 +93,7 @@ def test_blank_photo_has_no_objects(size: tuple[int, int]) -> None:
     with pytest.raises(NoObjectsError) as error:
         AutoSegmenter().segment(Photo(rgb=rgb), Prompts())
     assert str(error.value) == (
-        "expected objects that stand out from the background; got none; "
-        "give masks or boxes, or a photo in which the objects differ from the background"
+        "expected objects that stand out in the photo; got none; give masks, boxes or points, or lower min_score"
     )
 
 
@@ -116,74 +108,49 @@ def test_odd_sizes_and_noise_give_regions_or_say_that_there_are_none(size: tuple
 
 
 @pytest.mark.parametrize(
-    ("prompts", "got", "remedy"),
+    "prompts",
     [
-        (
-            Prompts(text=("chair",)),
-            "text 'chair'",
-            "this backend does not read text: give boxes or masks, or use a segmentation backend that reads it",
-        ),
-        (
-            Prompts(boxes_px=((1, 1, 9, 9),)),
-            "boxes or points",
-            'use the segmentation backend "prompts" for them, or leave them out',
-        ),
-        (
-            Prompts(points_px=((1, 1),)),
-            "boxes or points",
-            'use the segmentation backend "prompts" for them, or leave them out',
-        ),
-        (
-            Prompts(masks=np.ones((20, 30), np.uint8)),
-            "masks",
-            'use the segmentation backend "masks" for them, or leave them out',
-        ),
+        Prompts(text=("chair",)),
+        Prompts(boxes_px=((1, 1, 9, 9),)),
+        Prompts(points_px=((1, 1),)),
+        Prompts(masks=np.ones((20, 30), np.uint8)),
     ],
 )
-def test_prompts_are_refused(prompts: Prompts, got: str, remedy: str) -> None:
+def test_prompts_are_refused(prompts: Prompts) -> None:
     rgb, _ = shapes(30, 20)
     with pytest.raises(InputError) as error:
         AutoSegmenter().segment(Photo(rgb=rgb), prompts)
-    assert str(error.value) == f'expected no prompts for the segmentation backend "auto"; got {got}; {remedy}'
+    assert str(error.value) == (
+        "expected no prompts; got masks, boxes, points or text; "
+        'use the segmentation backend "masks" or "prompts", or leave them out'
+    )
 
 
-def test_patches_cover_the_picture_and_borders_are_counted_once() -> None:
+def test_pieces_cover_the_picture_and_borders_are_counted_once() -> None:
     rgb, _ = shapes(150, 100)
-    graph = patch_graph(rgb, 8)
-    assert graph.area.sum() == 150 * 100 and graph.area.min() > 0
-    assert graph.rim.sum() == 2 * (150 + 100)
-    p = graph.patches
-    changes = np.count_nonzero(p[:, 1:] != p[:, :-1]) + np.count_nonzero(p[1:] != p[:-1])
-    assert graph.length.sum() == changes
-    assert (graph.pairs[:, 0] < graph.pairs[:, 1]).all()
+    pieces = cut_into_pieces(rgb)
+    assert pieces.area.sum() == 150 * 100 and pieces.area.min() > 0
+    index = pieces.index
+    changes = np.count_nonzero(index[:, 1:] != index[:, :-1]) + np.count_nonzero(index[1:] != index[:-1])
+    assert pieces.length.sum() == changes
+    assert (pieces.pairs[:, 0] < pieces.pairs[:, 1]).all()
 
 
-def test_every_cut_of_the_tree_is_a_partition() -> None:
-    rgb, _ = shapes(150, 100)
-    graph = patch_graph(rgb, 8)
-    tree = merge_tree(graph, MergeCost())
-    for regions in (1, 2, 7, 40, graph.n):
-        members = tree.members[tree.cut(regions)]
-        assert len(members) == regions
-        assert (members.sum(0) == 1).all()
+def test_merging_joins_the_cheapest_pair_first_and_keeps_to_what_is_allowed() -> None:
+    area, mean = np.ones(4), np.array([[0.0, 0, 0], [1, 0, 0], [10, 0, 0], [11, 0, 0]])
+    pairs, length = np.array([[0, 1], [1, 2], [2, 3]]), np.ones(3)
+    merges = merge(area, mean, pairs, length, np.zeros(3), (0.0, 1.0, 0.0, 0.0))
+    assert {frozenset(m) for m in merges[:2]} == {frozenset({0, 1}), frozenset({2, 3})}
+    assert merges[2] == (4, 5) or merges[2] == (5, 4)
+    allowed = np.array([True, True, False, True])
+    assert merge(area, mean, pairs, length, np.zeros(3), (0.0, 1.0, 0.0, 0.0), allowed=allowed) == [(0, 1)]
 
 
-def test_the_wall_is_background_and_the_shapes_are_not() -> None:
+@pytest.mark.parametrize("variant", [BY_COLOUR, BY_EDGES])
+def test_the_wall_is_connected_to_the_border_and_the_shapes_are_not(variant: tuple[float, float]) -> None:
     rgb, masks = shapes(288, 192)
-    graph = patch_graph(rgb, 8)
-    background = backgroundness(graph, merge_tree(graph, MergeCost()))[graph.patches]
+    pieces = cut_into_pieces(rgb)
+    connected = boundary_connectivity(pieces, variant)[pieces.index]
     shape = np.any(list(masks.values()), axis=0)
-    assert background[~shape].mean() > 0.9
-    assert background[cv2.erode(shape.astype(np.uint8), np.ones((5, 5))) > 0].mean() < 0.2
-
-
-@pytest.mark.parametrize("size", [(60, 40), (30, 20), (91, 37)])
-def test_resized_labels_stay_in_place(size: tuple[int, int]) -> None:
-    small = np.zeros((20, 30), np.uint16)
-    small[5:15, 3:12], small[8:18, 12:27] = 1, 2
-    large = resize_labels(small, *size)
-    nearest = resize_nearest(small, size[1], size[0])
-    assert large.shape == (size[1], size[0])
-    for k in (1, 2):
-        assert (large == k)[nearest == k].mean() > 0.97
-        assert (nearest == k)[large == k].mean() > 0.97
+    inner = cv2.erode(shape.astype(np.uint8), np.ones((5, 5))) > 0
+    assert np.median(connected[~shape]) > 4 > 2 > np.median(connected[inner])

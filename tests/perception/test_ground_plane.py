@@ -162,7 +162,7 @@ def test_what_ends_above_the_horizon_hangs_with_a_notice():
     config = GroundPlane.Config(pitch_deg=5, roll_deg=0)
     photo = Photo(rgb=np.full((200, 320, 3), 200, np.uint8), K=K_from_fov(60, 320, 200))
     found = GroundPlane(config).estimate(photo, instances_of(labels), DepthPrompt())
-    assert found.notices == ("object 2 ends above the horizon: put as far as the farthest that stands",)
+    assert found.notices == ("object 2 does not reach the floor: put as far as the farthest that stands",)
     near, lamp = np.median(found.depth[labels == 1]), np.median(found.depth[labels == 2])
     assert 0.8 * near < lamp < 1.5 * near
 
