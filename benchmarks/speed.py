@@ -65,7 +65,9 @@ def main() -> None:
             Image.open(demo_photo()).convert("RGB").resize((1024, 1024), Image.Resampling.LANCZOS).save(photo)
             Image.open(demo_masks()).resize((1024, 1024), Image.Resampling.NEAREST).save(masks)
         with Image.open(photo) as image:
-            print(f"{photo.name}: {image.width}x{image.height}; {os.cpu_count()} cores, Python {sys.version.split()[0]}\n")
+            print(
+                f"{photo.name}: {image.width}x{image.height}; {os.cpu_count()} cores, Python {sys.version.split()[0]}\n"
+            )
         out = work / "out"
         command = [*SCENEMAKER, "run", str(photo), "--masks", str(masks), "-o"]
 

@@ -91,9 +91,7 @@ def test_edits_that_make_no_sense_say_so() -> None:
         scene.move(1, scale=0)
     with pytest.raises(InputError):
         scene.replace(1, "none.glb")
-    with pytest.raises(
-        InputError, match="a known ending; got scene.xyz; choose one of: .glb"
-    ):
+    with pytest.raises(InputError, match="a known ending; got scene.xyz; choose one of: .glb"):
         scene.export("scene.xyz")
     removed = scene.remove(1)
     assert removed.id == 1 and list(scene.objects) == [2, 3]
