@@ -26,6 +26,8 @@ from scenemaker.scene import (
 
 UNTRUSTED = 0.4  # mean depth error above which no pose explains the depth: the silhouette decides
 WELL = 0.85  # score of a mesh that stands upright as it should
+LYING = 0.6  # score that a mesh on another side must reach: one of another shape may fit anyhow, but stands
+OVERTURNED = 0.15  # and how much better than upright it must be
 
 
 class ClosedFormFit:
@@ -131,11 +133,13 @@ class ClosedFormFit:
         best = self._refined(search, search.sweep(self.config.n_yaws))
         if not self.config.any_side or best[1].score >= WELL:
             return best
+        upright_score = best[1].score
         for side in SIDES[1:]:
             ranked = search.sweep(max(4, self.config.n_yaws // 2), side=side)
             if ranked[0][1].score > best[1].score - 0.1:
                 other = self._refined(search, ranked)
-                best = other if other[1].score > best[1].score + 0.05 else best
+                believed = other[1].score >= max(LYING, upright_score + OVERTURNED)
+                best = other if believed and other[1].score > best[1].score else best
         return best
 
     def _refined(self, search: PoseSearch, ranked: list[Found]) -> Found:
