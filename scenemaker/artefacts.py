@@ -22,7 +22,6 @@ from scenemaker.scene import (
     Bool,
     Instance,
     Instances,
-    ObjectFailure,
     ObjectGeometry,
     ObjectPose,
     ObjectView,
@@ -138,12 +137,11 @@ def load_instances(folder: Path, size: tuple[int, int]) -> Instances:
         size: (H, W) of the photo.
     """
     data, labels = read_json(folder / "instances.json"), read_png(folder / "labels.png")
-    if labels.ndim != 2 or labels.shape != size:
-        raise ShapeError(
-            expected(
-                f"labels.png of {size[1]}x{size[0]} grey", got=str(labels.shape), remedy="save it without resizing"
-            )
-        )
+    if labels.ndim == 3 and (labels[..., :3] == labels[..., :1]).all():  # most editors save grey as RGB
+        labels = labels[..., 0]
+    if labels.shape != size:
+        want = f"labels.png of {size[1]}x{size[0]} grey"
+        raise ShapeError(expected(want, got=str(labels.shape), remedy="save it as grey, without resizing"))
     tags = {item["id"]: Instance(**item) for item in data["items"]}
     ids = [int(i) for i in np.unique(labels) if i]
     items = tuple(tags.get(i, Instance(id=i, name=f"object_{i}")) for i in ids)
@@ -276,8 +274,3 @@ def save_amodal(masks: Iterable[Bool], count: int, size: tuple[int, int], path: 
         np.lib.format.write_array_header_1_0(file, header)
         for mask in masks:
             file.write(np.ascontiguousarray(mask).data)
-
-
-def failures_to_list(failures: Sequence[ObjectFailure]) -> list[dict[str, Any]]:
-    """Failed objects as JSON values."""
-    return [{"id": f.id, "error": f.error} for f in failures]

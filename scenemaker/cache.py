@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,11 @@ def output_errors(path: Path) -> Iterator[None]:
         raise
 
 
+def temporary_prefix() -> str:
+    """What temporary names start with: hidden, and with the process that may still be writing."""
+    return f".tmp-{os.getpid()}-"
+
+
 def write_atomic(path: Path, data: bytes | str) -> None:
     """Writes a file so that a reader sees the old or the new content, never a part.
 
@@ -135,7 +140,7 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     """
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix())
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -165,7 +170,7 @@ def replace_folder(source: Path, target: Path) -> None:
     """
     with output_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".tmp-"))
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=temporary_prefix()))
         try:
             copy_tree(source, temporary / "new")
             if target.exists():
@@ -231,14 +236,16 @@ class Store:
                 (temporary / META).write_text(json.dumps(full, indent=1))
                 path.parent.mkdir(parents=True, exist_ok=True)
                 temporary.chmod(0o755)
-                if read_meta(path) is not None:
-                    return path, read_meta(path) or full
-                shutil.rmtree(path, ignore_errors=True)
                 try:
                     temporary.replace(path)
                 except OSError as error:
                     if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                         raise
+                    first = read_meta(path)
+                    if first is not None:
+                        return path, first
+                    path.replace(temporary.with_name(f"{temporary.name}-damaged"))
+                    temporary.replace(path)
                 return path, full
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -253,16 +260,19 @@ class Store:
         for meta_path in (self.root / f"v{SCHEMA}").glob(f"*/*/{META}"):
             meta = read_meta(meta_path.parent)
             if meta is not None:
-                out.append(
-                    Entry(
-                        path=meta_path.parent,
-                        stage=meta["stage"],
-                        backend=meta.get("backend", ""),
-                        key=meta["key"],
-                        bytes=sum(meta["files"].values()),
-                        used=meta_path.stat().st_mtime,
+                with suppress(FileNotFoundError):  # another process may prune as well
+                    used = meta_path.stat().st_mtime
+                    size, backend = sum(meta["files"].values()), meta.get("backend", "")
+                    out.append(
+                        Entry(
+                            path=meta_path.parent,
+                            stage=meta["stage"],
+                            backend=backend,
+                            key=meta["key"],
+                            bytes=size,
+                            used=used,
+                        )
                     )
-                )
         return sorted(out, key=lambda e: (-e.used, e.key))
 
     def prune(self, *, max_bytes: int | None = None, unused_days: float | None = None) -> list[Entry]:
@@ -277,8 +287,9 @@ class Store:
             else:
                 kept_bytes += entry.bytes
         for leftover in (self.root / "tmp").glob("*"):
-            if time.time() - leftover.stat().st_mtime > STALE_S:
-                shutil.rmtree(leftover, ignore_errors=True)
+            with suppress(FileNotFoundError):
+                if time.time() - leftover.stat().st_mtime > STALE_S:
+                    shutil.rmtree(leftover, ignore_errors=True)
         return removed
 
     def clear(self) -> None:
@@ -292,9 +303,28 @@ def read_meta(folder: Path) -> dict[str, Any] | None:
     try:
         meta = json.loads((folder / META).read_text())
         whole = all((folder / name).stat().st_size == size for name, size in meta["files"].items())
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return None
     return meta if whole else None
+
+
+def sweep(folder: Path) -> None:
+    """Removes what killed writers left in a folder of ours: hidden temporary files and folders of dead processes."""
+    for leftover in folder.glob(".tmp-*"):
+        pid = leftover.name.removeprefix(".tmp-").partition("-")[0]
+        if not (pid.isdecimal() and _runs(int(pid))):
+            shutil.rmtree(leftover, ignore_errors=True)
+            leftover.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _files(folder: Path) -> Sequence[Path]:

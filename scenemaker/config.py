@@ -134,7 +134,7 @@ def _merge_backend(old: dict[str, Any], value: Any) -> dict[str, Any]:
 
 
 def parse_settings(settings: list[str]) -> dict[str, dict[str, Any]]:
-    """``["depth.fov_deg=50"]`` as ``{"depth": {"fov_x_deg": 50}}``; values are JSON, else text.
+    """``["depth.fov_deg=50"]`` as ``{"depth": {"fov_deg": 50}}``; values are JSON, else text.
 
     Raises:
         ConfigError: Not of the form ``stage.option=value``.

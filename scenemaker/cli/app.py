@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from scenemaker.cli import cache, doctor, inspect, run, stages
+from scenemaker.cli import backends, cache, doctor, run, stages
 from scenemaker.cli.state import STATE
 
 app = typer.Typer(
@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 run.register(app)
 stages.register(app)
-inspect.register(app)
+backends.register(app)
 doctor.register(app)
 app.add_typer(cache.app, name="cache")
 
@@ -57,12 +57,14 @@ def main() -> None:
         app(prog_name="scenemaker")
     except SceneMakerError as error:
         fail(f"{error}")
-    except KeyboardInterrupt:
-        fail("interrupted; finished stages are kept: type the same command to go on")
+    except SystemExit as end:
+        if end.code == 130:  # click's answer to Ctrl-C
+            fail("interrupted; finished stages are kept: type the same command to go on")
+        raise
     except OSError as error:
         fail(f"{type(error).__name__}: {error}")
     except MemoryError:
-        fail("out of memory; try a smaller photo, or --set for fewer points")
+        fail("out of memory; try a smaller photo or fewer masks")
 
 
 def fail(message: str) -> None:

@@ -35,7 +35,7 @@ def doctor(as_json: opt.Json = False) -> None:
 def examine() -> dict[str, Any]:
     """All that ``doctor`` prints, as JSON values."""
     from scenemaker.cache import default_cache_dir
-    from scenemaker.cli.inspect import backend_rows
+    from scenemaker.cli.backends import backend_rows
 
     packages: dict[str, dict[str, str | None]] = {}
     for line in requires("scenemaker") or []:

@@ -69,6 +69,8 @@ def execute(
     from scenemaker.pipelines.scenemaker import ScenePipeline
 
     began = time.perf_counter()
+    if RunFile.read(folder) is None:
+        file.write(folder)  # so that a run that fails can be continued stage by stage
     with (
         Progress(folder.name) as progress,
         ScenePipeline.from_preset(

@@ -57,7 +57,7 @@ def run(
     (OUT/stages/segmentation/labels.png) and run again: the edit is kept.
     """
     from scenemaker.cli.execute import execute, summary
-    from scenemaker.cli.runfile import RunFile, collect_changes, numbers, sizes
+    from scenemaker.cli.runfile import RunFile, absolute, collect_changes, for_photo, numbers, sizes
     from scenemaker.errors import SceneMakerError
 
     STATE.json = as_json
@@ -75,9 +75,9 @@ def run(
         "text": text,
         "boxes": numbers(box, 4, "--box"),
         "points": numbers(point, 2, "--point"),
-        "depth": _absolute(depth),
-        "intrinsics": _absolute(intrinsics),
-        "meshes": _absolute(meshes),
+        "depth": absolute(depth),
+        "intrinsics": absolute(intrinsics),
+        "meshes": absolute(meshes),
         "known_size": sizes(known_size),
         "preset": preset or named,
     }
@@ -87,26 +87,21 @@ def run(
     for photo, folder in zip(photos, folders, strict=True):
         began = time.perf_counter()
         try:
-            old = _same_photo(RunFile.read(folder) or RunFile(), photo, folder, overwrite)
+            old = for_photo(RunFile.read(folder) or RunFile(), photo, folder, overwrite)
             file = old.told(**given, masks=_masks_for(masks, photo, several)).changed(changes)
-            if not (several or as_json):
-                result = execute(
-                    file, folder, cache_dir=cache_dir, start=start, stop=stop, skip_failed=skip_failed, photo=photo
-                )
-            else:
-                result = execute(
-                    file,
-                    folder,
-                    cache_dir=cache_dir,
-                    start=start,
-                    stop=stop,
-                    skip_failed=skip_failed,
-                    photo=photo,
-                    quiet=True,
-                )
-                lines.append(summary(result, folder, time.perf_counter() - began))
-                if not as_json:
-                    sys.stdout.write(f"{folder}\n")
+            result = execute(
+                file,
+                folder,
+                cache_dir=cache_dir,
+                start=start,
+                stop=stop,
+                skip_failed=skip_failed,
+                photo=photo,
+                quiet=several or as_json,
+            )
+            lines.append(summary(result, folder, time.perf_counter() - began))
+            if several and not as_json:
+                sys.stdout.write(f"{folder}\n")
             partial |= bool(result.failures)
         except SceneMakerError as error:
             if not several:
@@ -123,7 +118,7 @@ def run(
 
 
 def demo(
-    out: opt.Out,
+    out: opt.Out = Path("out/demo"),
     background: opt.Background = None,
     cache_dir: opt.CacheDir = None,
     as_json: opt.Json = False,
@@ -139,60 +134,23 @@ def demo(
     execute(file, out, cache_dir=cache_dir, photo=demo_photo())
 
 
-def _absolute(path: Path | str | None) -> str | None:
-    """Paths as absolute, so that a run folder can be continued from anywhere; other text as it is."""
-    if path is None:
-        return None
-    return str(Path(path).absolute()) if isinstance(path, Path) or Path(path).exists() else path
-
-
-def _same_photo(file: Any, photo: Path, folder: Path, overwrite: bool) -> Any:
-    """The run file for this photo.
-
-    Raises:
-        InputError: The folder holds the run of another photo.
-    """
-    from scenemaker.cache import digest
-    from scenemaker.cli.runfile import RunFile
-    from scenemaker.errors import InputError, expected
-
-    if not photo.is_file():
-        raise InputError(
-            expected(
-                "a photo", got=f"{photo}: {'a folder' if photo.is_dir() else 'not found'}", remedy="check the path"
-            )
-        )
-    new = digest(photo)
-    if file.photo_digest not in (None, new):
-        if not overwrite:
-            raise InputError(
-                expected(
-                    f"a folder for {photo.name}",
-                    got=f"{folder}, a run of {Path(file.photo).name}",
-                    remedy="choose another -o, or add --overwrite",
-                )
-            )
-        file = RunFile()
-    return file.model_copy(update={"photo": str(photo.absolute()), "photo_digest": new})
-
-
 def _folders(photos: list[Path], out: Path) -> list[Path]:
     """OUT/STEM for each photo; equal stems get -2, -3."""
-    used: dict[str, int] = {}
-    folders = []
+    names: list[str] = []
     for photo in photos:
         stem = photo.stem if photo.stem not in ("", ".", "..") else "photo"
-        used[stem] = used.get(stem, 0) + 1
-        folders.append(out / (stem if used[stem] == 1 else f"{stem}-{used[stem]}"))
-    return folders
+        free = (n for n in (stem, *(f"{stem}-{k}" for k in range(2, len(photos) + 2))) if n not in names)
+        names.append(next(free))
+    return [out / name for name in names]
 
 
 def _masks_for(masks: Path | None, photo: Path, several: bool) -> Optional[str]:
     """The masks of one photo; with several photos ``--masks`` is a folder with STEM or STEM_masks files or folders."""
+    from scenemaker.cli.runfile import absolute
     from scenemaker.errors import InputError, expected
 
     if masks is None or not several:
-        return _absolute(masks)
+        return absolute(masks)
     found = (
         [p for p in sorted(masks.glob("*")) if p.stem in (photo.stem, f"{photo.stem}_masks")] if masks.is_dir() else []
     )
@@ -201,4 +159,4 @@ def _masks_for(masks: Path | None, photo: Path, several: bool) -> Optional[str]:
         raise InputError(
             expected(want, got=len(found), remedy="with several photos give --masks a folder with one per photo")
         )
-    return _absolute(found[0])
+    return absolute(found[0])

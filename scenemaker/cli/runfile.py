@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from scenemaker.cache import write_atomic
+from scenemaker.cache import digest, write_atomic
 from scenemaker.config import BACKEND_STAGES, build_config, parse_settings, read_toml
 from scenemaker.errors import InputError, expected
 
@@ -100,15 +100,16 @@ def collect_changes(
     """The preset named in a TOML file (or None), and all changes: TOML first, then flags, then ``--set``."""
     changes: dict[str, Any] = read_toml(config) if config else {}
     preset = changes.pop("preset", None)
+    changes = {k: {"backend": v} if k in BACKEND_STAGES and isinstance(v, str) else v for k, v in changes.items()}
     for stage, name in backends.items():
         if name is not None:
-            changes[stage] = {"backend": name}
+            same = changes.get(stage, {}).get("backend", name) == name
+            changes[stage] = {**(changes.get(stage, {}) if same else {}), "backend": name}
     if background is not None:
         changes["compose"] = {**changes.get("compose", {}), "background": background}
     changes.update({k: v for k, v in fields.items() if v is not None})
     for stage, options in parse_settings(settings).items():
-        table = changes.get(stage, {})
-        changes[stage] = {**({"backend": table} if isinstance(table, str) else table), **options}
+        changes[stage] = {**changes.get(stage, {}), **options}
     return preset, changes
 
 
@@ -147,3 +148,36 @@ def sizes(texts: list[str]) -> dict[int, float]:
         if not equals:
             raise InputError(expected("--known-size ID=METRES", got=repr(text), remedy="e.g. --known-size 3=0.45"))
     return out
+
+
+def absolute(path: Path | str | None) -> str | None:
+    """Paths as absolute, so that a run folder can be continued from anywhere; other text as it is."""
+    if path is None:
+        return None
+    return str(Path(path).absolute()) if isinstance(path, Path) or Path(path).exists() else path
+
+
+def for_photo(file: RunFile, photo: Path, folder: Path, overwrite: bool) -> RunFile:
+    """The run file for this photo.
+
+    Raises:
+        InputError: The folder holds the run of another photo.
+    """
+    if not photo.is_file():
+        raise InputError(
+            expected(
+                "a photo", got=f"{photo}: {'a folder' if photo.is_dir() else 'not found'}", remedy="check the path"
+            )
+        )
+    new = digest(photo)
+    if file.photo_digest not in (None, new):
+        if not overwrite:
+            raise InputError(
+                expected(
+                    f"a folder for {photo.name}",
+                    got=f"{folder}, a run of {Path(file.photo or '').name}",
+                    remedy="choose another -o, or add --overwrite",
+                )
+            )
+        file = RunFile()
+    return file.model_copy(update={"photo": str(photo.absolute()), "photo_digest": new})

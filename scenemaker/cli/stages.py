@@ -36,8 +36,7 @@ def segment(
     as_json: opt.Json = False,
 ) -> None:
     """Finds the objects: writes RUN/stages/segmentation/labels.png (pixel value = object id; edit it as you like)."""
-    from scenemaker.cli.run import _absolute, _same_photo
-    from scenemaker.cli.runfile import RunFile, numbers
+    from scenemaker.cli.runfile import RunFile, absolute, for_photo, numbers
     from scenemaker.errors import InputError, expected
 
     is_run = photo.is_dir()
@@ -46,9 +45,9 @@ def segment(
         raise InputError(expected("a run folder for the result", got="none", remedy=f"add -o out/{photo.stem}"))
     file = RunFile.read(folder) or RunFile()
     if not is_run:
-        file = _same_photo(file, photo, folder, overwrite=False)
+        file = for_photo(file, photo, folder, overwrite=False)
     file = file.told(
-        masks=_absolute(masks), text=text, boxes=numbers(box, 4, "--box"), points=numbers(point, 2, "--point")
+        masks=absolute(masks), text=text, boxes=numbers(box, 4, "--box"), points=numbers(point, 2, "--point")
     )
     _redo(
         "segmentation",
@@ -74,7 +73,7 @@ def depth(
     as_json: opt.Json = False,
 ) -> None:
     """Finds depth, camera and ground: writes RUN/stages/depth/depth.npy and camera.json."""
-    from scenemaker.cli.run import _absolute
+    from scenemaker.cli.runfile import absolute
 
     _redo(
         "depth",
@@ -84,8 +83,8 @@ def depth(
         cache_dir,
         as_json,
         device=device,
-        depth=_absolute(depth),
-        intrinsics=_absolute(intrinsics),
+        depth=absolute(depth),
+        intrinsics=absolute(intrinsics),
     )
 
 
@@ -117,7 +116,7 @@ def generate(
     as_json: opt.Json = False,
 ) -> None:
     """Makes a mesh of every object: writes RUN/stages/generation/ID.glb."""
-    from scenemaker.cli.run import _absolute
+    from scenemaker.cli.runfile import absolute
 
     _redo(
         "generation",
@@ -129,7 +128,7 @@ def generate(
         seed=seed,
         device=device,
         skip_failed=skip_failed,
-        meshes=_absolute(meshes),
+        meshes=absolute(meshes),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from scenemaker.artefacts import (
     write_npy,
     write_png,
 )
-from scenemaker.cache import META, copy_tree, output_errors
+from scenemaker.cache import META, copy_tree, output_errors, sweep, temporary_prefix
 from scenemaker.editable import Scene
 from scenemaker.errors import InputError, expected
 from scenemaker.export import export_scene
@@ -42,7 +43,7 @@ def save_scene(scene: Scene, folder: Path) -> Path:
     """
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder, prefix=".tmp-"))
+        temporary = Path(tempfile.mkdtemp(dir=folder, prefix=temporary_prefix()))
         try:
             write_scene_files(scene, temporary)
             install(temporary, folder)
@@ -97,11 +98,15 @@ def publish(artefact: Path, folder: Path, provenance: dict[str, Any]) -> None:
     """
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder, prefix=".tmp-"))
+        sweep(folder)
+        temporary = Path(tempfile.mkdtemp(dir=folder, prefix=temporary_prefix()))
         try:
             copy_tree(artefact, temporary / "new")
             data = read_json(temporary / "new" / "scene.json")
             write_json(temporary / "new" / "scene.json", {**data, "run": {**data.get("run", {}), **provenance}})
+            for stale in {"report.html", "pictures"} - {p.name for p in (temporary / "new").iterdir()}:
+                if (folder / stale).exists():
+                    (folder / stale).replace(temporary / stale)
             install(temporary / "new", folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -150,11 +155,14 @@ def load_scene(folder: Path) -> Scene:
     if not (folder / "scene.json").is_file():
         raise InputError(expected("a scene folder with scene.json", got=str(folder), remedy="give the run folder"))
     data = read_json(folder / "scene.json")
-    if data.get("version") != VERSION:
-        raise InputError(expected(f"scene.json of version {VERSION}", got=data.get("version"), remedy="convert it"))
+    version = data.get("version") if isinstance(data, dict) else type(data).__name__
+    if version != VERSION:
+        raise InputError(expected(f"scene.json of version {VERSION}", got=version, remedy="convert it"))
     try:
         return _from_dict(data, folder)
-    except (KeyError, TypeError, FileNotFoundError) as error:
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, OSError, zipfile.BadZipFile) as error:
         raise InputError(expected("a whole scene folder", got=f"{folder}: {error!r}", remedy="make it again")) from None
 
 

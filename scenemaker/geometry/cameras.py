@@ -73,7 +73,7 @@ def K_from_fov(fov_x_deg: float, width: int, height: int) -> F64:
     [100.0, 0.0, 100.0]
     """
     if not 0 < fov_x_deg < 180:
-        raise FrameError(expected("a field of view in (0, 180) degrees", got=fov_x_deg, remedy="give --fov 60, say"))
+        raise FrameError(expected("a field of view in (0, 180) degrees", got=fov_x_deg, remedy="give 60, say"))
     f_px = width / 2 / np.tan(np.radians(fov_x_deg) / 2)
     f_px = float(np.round(f_px, 9))
     return np.array([[f_px, 0, width / 2], [0, f_px, height / 2], [0, 0, 1]], np.float64)

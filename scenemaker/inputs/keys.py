@@ -17,24 +17,25 @@ def photo_key(source: Any, K: Any) -> Any:
     """Plain data, paths and arrays that stand for a photo (path, bytes, PIL image, array, ``Photo``) and its K."""
     if isinstance(source, (str, Path)) and not Path(source).is_file():
         open_picture(source, None)  # says what is wrong with it
-    return {"photo": _content(source), "name": _name(source), "K": _content(K)}
+    return {"photo": content(source), "name": _name(source), "K": content(K)}
 
 
 def meshes_key(meshes: Any) -> Any:
     """The same for ``meshes=``: a folder, a list, or a dict of paths, meshes or trimesh meshes."""
-    return _content(meshes)
+    return content(meshes)
 
 
 def _name(source: Any) -> str | None:
     return Path(source).stem if isinstance(source, (str, Path)) else None
 
 
-def _content(value: Any) -> Any:
+def content(value: Any) -> Any:
+    """Plain data, paths and arrays that stand for one input."""
     if isinstance(value, (str, Path)):
         path = Path(value)
         if path.is_dir():
-            return {p.name: _content(p) for p in sorted(path.iterdir()) if p.is_file()}
-        if path.suffix.lower() in (".obj", ".gltf"):  # refer to other files, which count as well
+            return {p.name: content(p) for p in sorted(path.iterdir()) if p.is_file()}
+        if path.suffix.lower() in (".obj", ".gltf", ".ply"):  # refer to other files, which count as well
             from scenemaker.inputs.meshes import as_mesh
 
             return as_mesh(path)
@@ -44,18 +45,18 @@ def _content(value: Any) -> Any:
             raise InputError(expected("a file", got=f"{path}: not found", remedy="check the path"))
         return value
     if isinstance(value, Mapping):
-        return {str(k): _content(v) for k, v in value.items()}
+        return {str(k): content(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_content(v) for v in value]
+        return [content(v) for v in value]
     if isinstance(value, (bytearray, memoryview)):
         return bytes(value)
     if value is None or isinstance(value, (bytes, int, float, np.ndarray, np.generic)) or is_dataclass(value):
         return value
     if hasattr(value, "tobytes") and hasattr(value, "mode"):  # a PIL image
-        info = {k: value.info.get(k) for k in ("exif", "icc_profile")}
-        palette = value.getpalette() if value.mode == "P" else None
+        info = {k: value.info.get(k) for k in ("exif", "icc_profile", "transparency")}
+        palette = value.getpalette() if value.mode in ("P", "PA") else None
         return [value.mode, list(value.size), value.tobytes(), info, palette]
-    if hasattr(value, "vertices") and hasattr(value, "faces"):  # a trimesh mesh
+    if (hasattr(value, "vertices") and hasattr(value, "faces")) or hasattr(value, "graph"):  # of trimesh
         from scenemaker.inputs.meshes import as_mesh
 
         return as_mesh(value)

@@ -42,7 +42,7 @@ def _floor_end(rgb: NDArray[np.uint8], labels: NDArray[np.uint16], K: F64, up_ca
     k = min(1.0, WORK_SIDE_PX / max(labels.shape))
     size = max(1, round(labels.shape[1] * k)), max(1, round(labels.shape[0] * k))
     grey = cv2.cvtColor(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
+    small = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT)
     K = np.diag([size[0] / labels.shape[1], size[1] / labels.shape[0], 1.0]) @ K
     M = level_axes(up_cam) @ np.linalg.inv(K)
     u = np.arange(size[0]) + 0.5

@@ -116,12 +116,3 @@ def _depth(
     floor = Floor(rays=level_rays(K, up_cam, *labels.shape), backdrop_forward=end)
     depth = floor.depth()
     return depth, place(outlines, floor, depth)
-
-
-def _cam_rays(K: F64, height: int, width: int) -> tuple[NDArray[np.float32], ...]:
-    """x, y, z parts (H, W) of the rays through the pixel centres, scaled to z = 1."""
-    Kinv = np.linalg.inv(K).astype(np.float32)
-    u, v = (np.arange(n, dtype=np.float32) + 0.5 for n in (width, height))
-    x = Kinv[0, 0] * u[None, :] + (Kinv[0, 1] * v + Kinv[0, 2])[:, None]
-    y = np.broadcast_to((Kinv[1, 1] * v + Kinv[1, 2])[:, None], x.shape)
-    return x, y, np.ones_like(x)

@@ -146,6 +146,6 @@ def _small(
     S = np.diag([size[0] / w, size[1] / h, 1.0])
     return (
         np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8),
-        np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST), np.uint16),
+        np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint16),
         S @ K,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -76,7 +75,11 @@ def compose_scene(given: ComposeInput) -> Scene:
         run={"notices": notices(given)},
     )
     if given.known_size:
-        scene = scene.scaled(known_scale(objects, given.known_size), "metric")
+        k = known_scale(objects, given.known_size)
+        if scene.scale_kind == "metric":
+            scene.run["notices"].append(f"depth was metric already: the known size scales it by {k:.3g}")
+        scene = scene.scaled(k, "metric")
+        scene.run["known_scale"] = k
     return scene
 
 
@@ -158,9 +161,8 @@ def load_composed(folder: Path) -> Scene:
 
 def _rescaled(point_map: PointMap, scene: Scene) -> PointMap:
     """The point map in the scene's units, after a known size has set them."""
-    if scene.depth is point_map.depth:
+    k = np.float32(scene.run.get("known_scale", 1.0))
+    if k == 1:
         return point_map
-    with np.errstate(invalid="ignore"):
-        k = np.float32(np.nanmedian(scene.depth / point_map.depth))
-    ground: Any = scene.ground_cam
-    return replace(point_map, points_cam=point_map.points_cam * k, ground_cam=ground, scale_kind=scene.scale_kind)
+    points = point_map.points_cam * k
+    return replace(point_map, points_cam=points, ground_cam=scene.ground_cam, scale_kind=scene.scale_kind)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -84,19 +84,24 @@ def make_scene(
     """All stages of one photo, in order. Each block is a stage; what flows is typed in ``scenemaker.scene``."""
     from scenemaker import inputs
     from scenemaker.deocclusion.views import cut_views
-    from scenemaker.inputs.keys import meshes_key, photo_key
+    from scenemaker.inputs.keys import content, meshes_key, photo_key
 
     photo = steps.do(
         "photo",
         inputs=(),
-        params=photo_key(request.photo, request.K),
+        params=None if request.photo is None else photo_key(request.photo, request.K),
+        as_it_is=request.photo is None,
         compute=lambda _: inputs.load_photo(request.photo, K=request.K),
         save=artefacts.save_photo,
         read=artefacts.load_photo,
     )
 
     def in_pixels() -> tuple[Prompts, DepthPrompt]:
-        return inputs.in_photo_pixels(photo.value, request.prompts, request.depth)
+        depth = request.depth
+        if request.K is not None:
+            width, height = photo.value.source_px or (photo.value.width, photo.value.height)
+            depth = replace(depth, K=inputs.load_K(request.K, width, height))
+        return inputs.in_photo_pixels(photo.value, request.prompts, depth)
 
     instances = steps.do(
         "segmentation",
@@ -111,7 +116,7 @@ def make_scene(
         "depth",
         backend=backend_of("depth"),
         inputs=(photo, instances),
-        params=request.depth,
+        params={"prompt": request.depth, "K": content(request.K)},
         compute=lambda b: b.estimate(photo.value, instances.value, in_pixels()[1]),
         save=artefacts.save_point_map,
         read=artefacts.load_point_map,
@@ -130,7 +135,9 @@ def make_scene(
         wanted = [v for v in views if v.id not in own]
         results = backend.deocclude(wanted, seed=config.seed)
         done = by_id(steps.split("deocclusion", backend_of("deocclusion"), [v.id for v in wanted], results))
-        return [done.get(v.id, v) for v in views if v.id in done or v.id in own]
+        finished = [done.get(v.id, v) for v in views if v.id in done or v.id in own]
+        cut_of = by_id(views)  # pixels are what this stage makes: the rest is as it was cut, now and when read back
+        return [replace(cut_of[v.id], rgba=v.rgba, completed=v.completed) for v in finished]
 
     views = steps.do(
         "deocclusion",
@@ -376,7 +383,13 @@ class ScenePipeline:
         try:
             composed = make_scene(steps, request, lambda stage: self._backend(stage, request), self.config)
         except Stopped:
-            return RunResult(scene=None, stages=tuple(steps.infos), failures=(), notices=(), folder=folder)
+            return RunResult(
+                scene=None,
+                stages=tuple(steps.infos),
+                failures=tuple(steps.failures),
+                notices=tuple(steps.notices),
+                folder=folder,
+            )
         provenance = self._provenance(steps.infos, on_object_error)
         if folder is not None:
             from scenemaker.export.folder import publish

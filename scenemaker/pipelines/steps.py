@@ -15,7 +15,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-from scenemaker.cache import META, SCHEMA, Store, digest, folder_digest, output_errors, read_meta, replace_folder
+from scenemaker import __version__
+from scenemaker.cache import (
+    META,
+    SCHEMA,
+    Store,
+    digest,
+    folder_digest,
+    output_errors,
+    read_meta,
+    replace_folder,
+    sweep,
+)
 from scenemaker.config import STAGES
 from scenemaker.device import PeakMemory, Residency
 from scenemaker.errors import InputError, SceneMakerError, StageError, expected
@@ -113,6 +124,10 @@ class Steps:
         self.start, self.keep_failures = start, keep_failures
         self._progress = progress or (lambda event: None)
         self.infos: list[StageInfo] = []
+        self.failures: list[ObjectFailure] = []
+        self.notices: list[str] = []
+        if self.folder is not None:
+            sweep(self.folder)
 
     def do(
         self,
@@ -125,6 +140,7 @@ class Steps:
         read: Callable[[Path], T],
         backend: Backend | None = None,
         mirror: bool = True,
+        as_it_is: bool = False,
     ) -> Artefact[T]:
         """The artefact of one stage.
 
@@ -136,6 +152,7 @@ class Steps:
             save, read: The codec.
             backend: Who does it; none for the pipeline's own stages.
             mirror: Shows the artefact in the run folder.
+            as_it_is: Taken from the run folder, whatever it was made from.
 
         Raises:
             StageError: The backend failed, as a whole or on an object.
@@ -148,13 +165,14 @@ class Steps:
         before_start = self.start is not None and index < STAGES.index(self.start)
         home = None if self.folder is None or not mirror else self.folder / stage
         found: tuple[Path, dict[str, Any], Origin] | None = None
-        if before_start:
+        if before_start or as_it_is:
             found = self._as_it_is(home, stage)
             key = found[1]["key"]
         else:
             key = self._key(stage, backend, inputs, params)
             if self.start == stage:
                 self.store.discard(stage, key)
+                self._keep_edit(home, stage)
             else:
                 found = self._found(home, stage, key)
         fresh: T | None = None
@@ -185,6 +203,9 @@ class Steps:
         artefact = Artefact(path, info, failures, read)
         if fresh is not None:
             artefact.__dict__["value"] = fresh
+        self.failures += failures
+        if stage in STAGES[:3]:
+            self.notices += getattr(artefact.value, "notices", ())
         self._progress(ProgressEvent(state="done", origin=origin, seconds=info.seconds, **event))
         return artefact
 
@@ -224,6 +245,7 @@ class Steps:
         return digest(
             {
                 "schema": SCHEMA,
+                "library": __version__,
                 "stage": stage,
                 "backend": backend.fingerprint if backend else None,
                 "inputs": [a.info.digest for a in inputs],
@@ -243,17 +265,22 @@ class Steps:
                 origin: Origin = "edited by hand" if edited else "run folder"
                 return home, {**meta, "digest": actual}, origin
             if edited:
-                aside = _free_name(home)
-                with output_errors(home):
-                    home.replace(aside)
-                logger.warning(
-                    "%s was edited by hand, but what it was made from has changed: kept as %s", stage, aside.name
-                )
+                self._keep_edit(home, stage)
         hit = self.store.get(stage, key)
         if hit is None:
             return None
         logger.info("%s: from the cache, %s", stage, hit[0])
         return hit[0], hit[1], "cache"
+
+    def _keep_edit(self, home: Path | None, stage: str) -> None:
+        """Puts a hand-edited artefact aside before another takes its place."""
+        meta = None if home is None or not home.exists() else _run_folder_meta(home)
+        if home is None or meta is None or folder_digest(home) == meta["digest"]:
+            return
+        aside = _free_name(home)
+        with output_errors(home):
+            home.replace(aside)
+        logger.warning("%s was edited by hand and is made anew: the edit is kept as %s", stage, aside.name)
 
     def _as_it_is(self, home: Path | None, stage: str) -> tuple[Path, dict[str, Any], Origin]:
         meta = None if home is None or not home.exists() else _run_folder_meta(home)

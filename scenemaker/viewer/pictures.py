@@ -75,7 +75,7 @@ def mask_overlay(rgb: U8, instances: Instances, *, max_px: int = 768) -> U8:
 
     out = resized(rgb, max_px).copy()
     h, w = out.shape[:2]
-    labels = np.asarray(cv2.resize(instances.labels, (w, h), interpolation=cv2.INTER_NEAREST), np.uint16)
+    labels = np.asarray(cv2.resize(instances.labels, (w, h), interpolation=cv2.INTER_NEAREST_EXACT), np.uint16)
     table = np.zeros((int(labels.max(initial=0)) + 1, 3), np.uint8)
     for item in instances:
         if item.id < len(table):

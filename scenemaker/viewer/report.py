@@ -117,7 +117,7 @@ def scene_figures(data: ReportData) -> list[Figure]:
     size = camera.width, camera.height
     rendering = scene_caster(placed).render(camera)
     rgb = np.asarray(cv2.resize(photo.rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
-    labels = cv2.resize(instances.labels, size, interpolation=cv2.INTER_NEAREST)
+    labels = cv2.resize(instances.labels, size, interpolation=cv2.INTER_NEAREST_EXACT)
     text = "near is light, far is dark"
     out = [
         Figure("masks", "Masks", f"{len(instances)} objects by id", draw.mask_overlay(photo.rgb, instances)),

@@ -62,7 +62,7 @@ def test_field_of_view_is_that_of_the_width():
 
 @pytest.mark.parametrize("fov", [0, 180, -10])
 def test_an_impossible_field_of_view_is_refused(fov):
-    message = f"expected a field of view in (0, 180) degrees; got {fov}; give --fov 60, say"
+    message = f"expected a field of view in (0, 180) degrees; got {fov}; give 60, say"
     with pytest.raises(FrameError) as caught:
         K_from_fov(fov, 20, 10)
     assert str(caught.value) == message

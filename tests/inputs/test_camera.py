@@ -62,7 +62,7 @@ def test_no_camera(tmp_path: Path) -> None:
     )
     assert message(np.eye(4)) == f"expected intrinsics K; got an array of shape (4, 4); {REMEDY}"
     assert message(K * np.nan).startswith("expected invertible intrinsics K; got [[nan")
-    assert message("fov=180") == ("expected a field of view in (0, 180) degrees; got 180.0; give --fov 60, say")
+    assert message("fov=180") == ("expected a field of view in (0, 180) degrees; got 180.0; give 60, say")
     assert message("fov=wide") == "expected a field of view in degrees; got 'wide'; give \"fov=60\", say"
     assert message(np.diag([1 / W, 1 / H, 1]) @ K) == (
         "expected K in pixels; got K divided by the size: "
