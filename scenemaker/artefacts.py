@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from scenemaker.errors import InputError, ShapeError, expected
+from scenemaker.errors import FrameError, InputError, NoObjectsError, ShapeError, expected
 from scenemaker.geometry.cameras import unproject
 from scenemaker.scene import (
     Bool,
@@ -55,7 +55,8 @@ def read_png(path: Path) -> np.ndarray[Any, Any]:
     """The pixels of a PNG as written by ``write_png``: RGB or RGBA order, uint8 or uint16."""
     import cv2
 
-    bgr = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    data = path.read_bytes() if path.exists() else b""
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     if bgr is None:
         raise InputError(expected("a readable PNG", got=str(path), remedy="save it again, or redo the stage"))
     order = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
@@ -144,6 +145,9 @@ def load_instances(folder: Path, size: tuple[int, int]) -> Instances:
         raise ShapeError(expected(want, got=str(labels.shape), remedy="save it as grey, without resizing"))
     tags = {item["id"]: Instance(**item) for item in data["items"]}
     ids = [int(i) for i in np.unique(labels) if i]
+    if not ids:
+        remedy = "paint at least one object with a value above 0, or redo the stage"
+        raise NoObjectsError(expected(f"objects in {folder / 'labels.png'}", got="none", remedy=remedy))
     items = tuple(tags.get(i, Instance(id=i, name=f"object_{i}")) for i in ids)
     return Instances(labels=labels.astype(np.uint16), items=items, notices=tuple(data["notices"]))
 
@@ -166,12 +170,27 @@ def save_point_map(point_map: PointMap, folder: Path) -> None:
     )
 
 
-def load_point_map(folder: Path) -> PointMap:
-    """Reads ``save_point_map`` back."""
+def load_point_map(folder: Path, size: tuple[int, int]) -> PointMap:
+    """Reads ``save_point_map`` back, for a photo of ``size`` (H, W).
+
+    Raises:
+        ShapeError: Depth of another size.
+        InputError: No valid depth, or a file that cannot be read.
+    """
     data = read_json(folder / "camera.json")
     K = np.asarray(data["K"], np.float64)
     own = folder / "points_cam.npy"
-    points = np.load(own) if own.exists() else unproject(K, np.load(folder / "depth.npy")).astype(np.float32)
+    name = own if own.exists() else folder / "depth.npy"
+    try:
+        array = np.load(name)
+    except (OSError, ValueError) as error:
+        raise InputError(expected("a readable NPY", got=f"{name}: {error}", remedy="save it again")) from None
+    if array.shape[:2] != size or array.ndim != (3 if own.exists() else 2):
+        want = f"{name.name} of {size[1]}x{size[0]} (W x H)"
+        raise ShapeError(expected(want, got=f"an array of shape {array.shape}", remedy="keep its shape"))
+    points = array if own.exists() else unproject(K, np.where(array > 0, array, np.nan)).astype(np.float32)
+    if not np.isfinite(points[..., 2]).any():
+        raise InputError(expected(f"valid depth in {name}", got="none", remedy="redo the stage"))
     return PointMap(
         points_cam=points,
         K=K,
@@ -249,6 +268,9 @@ def pose_to_dict(pose: ObjectPose) -> dict[str, Any]:
 def pose_from_dict(data: dict[str, Any]) -> ObjectPose:
     """Reads ``pose_to_dict`` back."""
     R, t, size = (np.asarray(data[k], np.float64) for k in ("R_cam_obj", "t_cam_obj", "size"))
+    if not np.isfinite(np.concatenate([t, size])).all() or not (size > 0).all():
+        got = f"object {data['id']}: t_cam_obj {t.tolist()}, size {size.tolist()}"
+        raise FrameError(expected("poses.json with finite positions and sizes above 0", got=got, remedy="mend it"))
     told = tuple(data["notices"])
     return ObjectPose(
         id=data["id"], R_cam_obj=R, t_cam_obj=t, size=size, scale=data["scale"], status=data["status"], notices=told

@@ -29,6 +29,7 @@ from scenemaker.errors import CacheError, OutputError, expected
 logger = logging.getLogger(__name__)
 SCHEMA = 1
 META = "meta.json"
+NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT)
 STALE_S = 24 * 3600.0
 
 
@@ -119,11 +120,9 @@ def output_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             remedy = "free some space or choose another folder, then type the same command: finished stages are kept"
             raise OutputError(expected(f"room to write {path}", got="the disk is full", remedy=remedy)) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        if error.errno in NOT_WRITABLE:
             got = error.strerror or str(error)
-            raise OutputError(
-                expected(f"a writable folder at {path}", got=got, remedy="choose another with -o")
-            ) from error
+            raise OutputError(expected(f"a writable folder at {path}", got=got, remedy="choose another")) from error
         raise
 
 
@@ -312,12 +311,13 @@ def sweep(folder: Path) -> None:
     """Removes what killed writers left in a folder of ours: hidden temporary files and folders of dead processes."""
     for leftover in folder.glob(".tmp-*"):
         pid = leftover.name.removeprefix(".tmp-").partition("-")[0]
-        if not (pid.isdecimal() and _runs(int(pid))):
+        if not (pid.isdecimal() and process_runs(int(pid))):
             shutil.rmtree(leftover, ignore_errors=True)
             leftover.unlink(missing_ok=True)
 
 
-def _runs(pid: int) -> bool:
+def process_runs(pid: int) -> bool:
+    """Whether a process of that number runs on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

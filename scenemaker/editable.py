@@ -31,7 +31,7 @@ def T_cam_world_of_photo(up_cam: F64 | None, ground_cam: F64 | None) -> F64:
     return transforms.rigid(transforms.R_cam_world_from_up(up_cam), foot)
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class Scene:
     """A scene that can be edited and exported again. Objects are frozen; an edit swaps one for another.
 
@@ -86,6 +86,12 @@ class Scene:
         from scenemaker.export import export_scene
 
         return export_scene(self, Path(path))
+
+    def __repr__(self) -> str:
+        names = ", ".join(f"{o.id}: {o.name}" for o in list(self.objects.values())[:8])
+        more = ", ..." if len(self.objects) > 8 else ""
+        size = f"{self.camera.width}x{self.camera.height}"
+        return f"<Scene {size} px, {self.scale_kind}, {len(self.objects)} objects ({names}{more})>"
 
     @property
     def placed(self) -> list[PlacedObject]:
@@ -216,7 +222,7 @@ def known_scale(objects: Sequence[PlacedObject], known_size: dict[int, float]) -
     With several known sizes it is the geometric mean of their factors.
 
     Raises:
-        InputError: An id that is not in the scene, or a size that is not positive.
+        InputError: An id that is not in the scene, a size out of reason, or sizes that do not agree.
     """
     poses: dict[int, ObjectPose] = {o.id: o.pose for o in objects if o.pose is not None}
     factors = []
@@ -224,7 +230,11 @@ def known_scale(objects: Sequence[PlacedObject], known_size: dict[int, float]) -
         if id not in poses:
             ids = ", ".join(map(str, poses)) or "none"
             raise InputError(expected("known_size of a placed object", got=f"id {id!r}", remedy=f"the ids are: {ids}"))
-        if not (np.isfinite(size_m) and size_m > 0):
+        if not 1e-4 <= size_m <= 1e5:
             raise InputError(expected("a size in metres above 0", got=size_m, remedy=f"known_size={{{id}: 0.45}}, say"))
         factors.append(size_m / float(poses[id].size.max()))
+    if max(factors) > 1.2 * min(factors):
+        got = ", ".join(f"{id}: x{f:.3g}" for id, f in zip(known_size, factors, strict=True))
+        remedy = "leave out the one that is wrong"
+        raise InputError(expected("known sizes that agree within 20 % on the scale", got=got, remedy=remedy))
     return float(np.exp(np.mean(np.log(factors))))

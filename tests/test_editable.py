@@ -146,7 +146,9 @@ def test_a_folder_that_is_no_scene_says_so(tmp_path: Path) -> None:
 def test_known_scale_of_several_objects_is_the_geometric_mean() -> None:
     scene = sample_scene()
     sizes = {o.id: float(o.pose.size.max()) for o in scene.placed if o.pose is not None}
-    assert known_scale(scene.placed, {1: sizes[1] * 2, 2: sizes[2] * 8}) == pytest.approx(4)
+    assert known_scale(scene.placed, {1: sizes[1] * 2, 2: sizes[2] * 2.2}) == pytest.approx(np.sqrt(2 * 2.2))
+    with pytest.raises(InputError, match="agree within 20 % on the scale; got 1: x2, 2: x8; leave out the one"):
+        known_scale(scene.placed, {1: sizes[1] * 2, 2: sizes[2] * 8})
 
 
 def test_dataset_scenes_load_and_overlay_their_picture() -> None:

@@ -96,10 +96,7 @@ def report(result: RunResult, folder: Path, seconds: float) -> None:
     if STATE.json:
         sys.stdout.write(json.dumps(summary(result, folder, seconds)) + "\n")
         return
-    for notice in result.notices:
-        sys.stderr.write(f"note: {notice}\n")
-    for failure in result.failures:
-        sys.stderr.write(f"skipped object {failure.id}: {failure.error}\n")
+    tell(result)
     if result.scene is None:
         sys.stdout.write(f"{folder / 'stages' / result.stages[-1].stage}\n")
         return
@@ -108,6 +105,14 @@ def report(result: RunResult, folder: Path, seconds: float) -> None:
     for name in ("scene.glb", "report.html", "scene.json"):
         if (folder / name).exists():
             sys.stdout.write(f"  {folder / name}\n")
+
+
+def tell(result: RunResult) -> None:
+    """Notices and skipped objects, on stderr."""
+    for notice in result.notices:
+        sys.stderr.write(f"note: {notice}\n")
+    for failure in result.failures:
+        sys.stderr.write(f"skipped object {failure.id}: {failure.error}\n")
 
 
 def summary(result: RunResult, folder: Path, seconds: float) -> dict[str, Any]:

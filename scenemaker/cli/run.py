@@ -56,7 +56,7 @@ def run(
     Run it again after a change: only what follows from the change is computed. Edit a mask by hand
     (OUT/stages/segmentation/labels.png) and run again: the edit is kept.
     """
-    from scenemaker.cli.execute import execute, summary
+    from scenemaker.cli.execute import execute, summary, tell
     from scenemaker.cli.runfile import RunFile, absolute, collect_changes, for_photo, numbers, sizes
     from scenemaker.errors import SceneMakerError
 
@@ -102,6 +102,7 @@ def run(
             lines.append(summary(result, folder, time.perf_counter() - began))
             if several and not as_json:
                 sys.stdout.write(f"{folder}\n")
+                tell(result)
             partial |= bool(result.failures)
         except SceneMakerError as error:
             if not several:
@@ -126,11 +127,12 @@ def demo(
     """Makes a scene from the example picture that comes with the package."""
     from scenemaker.assets import demo_masks, demo_photo
     from scenemaker.cli.execute import execute
-    from scenemaker.cli.runfile import RunFile, collect_changes
+    from scenemaker.cli.runfile import RunFile, collect_changes, for_photo
 
     STATE.json = as_json
     _, changes = collect_changes({}, settings=[], config=None, background=background)
-    file = RunFile(photo=str(demo_photo()), masks=str(demo_masks())).changed(changes)
+    file = for_photo(RunFile.read(out) or RunFile(), demo_photo(), out, overwrite=False)
+    file = file.told(masks=str(demo_masks())).changed(changes)
     execute(file, out, cache_dir=cache_dir, photo=demo_photo())
 
 

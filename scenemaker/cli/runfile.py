@@ -42,6 +42,10 @@ class RunFile(BaseModel, extra="forbid"):
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
             return None
+        except NotADirectoryError:
+            raise InputError(
+                expected("a folder for -o", got=f"{folder}: not a folder", remedy="choose another")
+            ) from None
         except (OSError, ValidationError) as error:
             raise InputError(
                 expected(

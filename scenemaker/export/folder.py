@@ -25,7 +25,7 @@ from scenemaker.artefacts import (
 )
 from scenemaker.cache import META, copy_tree, output_errors, sweep, temporary_prefix
 from scenemaker.editable import Scene
-from scenemaker.errors import InputError, expected
+from scenemaker.errors import InputError, OutputError, expected
 from scenemaker.export import export_scene
 from scenemaker.export.glb import write_object_glb
 from scenemaker.export.glb_reader import read_object_glb
@@ -41,6 +41,11 @@ def save_scene(scene: Scene, folder: Path) -> Path:
     Raises:
         OutputError: The folder cannot be written or the disk is full.
     """
+    if folder.is_dir() and not (folder / "scene.json").exists():
+        foreign = [name for name in ("rgb.png", "labels.png", "depth.npy", "objects") if (folder / name).exists()]
+        if foreign:
+            got = f"{folder} with {', '.join(foreign)} of another origin"
+            raise OutputError(expected("a new folder, or a scene's", got=got, remedy="choose another"))
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder, prefix=temporary_prefix()))
@@ -78,16 +83,26 @@ def write_scene_files(scene: Scene, folder: Path) -> None:
 
 
 def install(source: Path, folder: Path) -> None:
-    """Moves finished files into a scene folder, ``scene.json`` last; folders of before are replaced whole."""
+    """Moves finished files into a scene folder, ``scene.json`` last; what the scene of before listed goes."""
+    before = _listed(folder)
     (folder / "scene.json").unlink(missing_ok=True)
-    for part in [p for p in sorted(source.iterdir()) if p.is_dir()]:
-        old = folder / part.name
-        if old.exists():
-            old.replace(source / f"{part.name}.old")
-        part.replace(old)
-    for file in sorted(p for p in source.iterdir() if p.is_file() and p.name not in ("scene.json", META)):
-        file.replace(folder / file.name)
+    for file in sorted(p for p in source.rglob("*") if p.is_file() and p.name not in ("scene.json", META)):
+        target = folder / file.relative_to(source)
+        target.parent.mkdir(exist_ok=True)
+        file.replace(target)
+    for name in before - _listed(source):
+        (folder / name).unlink(missing_ok=True)
     (source / "scene.json").replace(folder / "scene.json")
+
+
+def _listed(folder: Path) -> set[str]:
+    """Files of objects and background that ``scene.json`` of a folder names."""
+    try:
+        data = read_json(folder / "scene.json")
+        names = [o["mesh"] for o in data["objects"] if o["mesh"]] + list(data.get("background", {}).values())
+        return {n for n in names if _inside(folder, n).parent.parent == folder}
+    except (InputError, KeyError, TypeError):
+        return set()
 
 
 def publish(artefact: Path, folder: Path, provenance: dict[str, Any]) -> None:

@@ -50,7 +50,7 @@ def surface_depth(
     fall = np.where(falls, -up, 1.0)
     if top_height < 1:
         # a top is no deeper than the solid is wide there: ears and chair backs grow no wings
-        deepest = (axis_forward + half * foot_z) / np.maximum(forward, NEAR)
+        deepest = (axis_forward + 2 * half * foot_z) / np.maximum(forward, NEAR)
         z = np.where(falls, np.maximum(z, np.minimum((1 - top_height) / fall, deepest)), z)
     if base_height < 1:
         z = np.where(falls, np.minimum(z, (1 - base_height) / fall), z)

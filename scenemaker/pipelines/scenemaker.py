@@ -6,6 +6,7 @@ photo -> instances -> point map -> cut and completed views -> meshes in ``obj`` 
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from scenemaker.device import Residency
 from scenemaker.editable import Scene
 from scenemaker.errors import ConfigError, InputError, NoObjectsError, expected
 from scenemaker.pipelines.compose import ComposeInput, compose_scene, finish, load_composed
+from scenemaker.pipelines.run_folder import claim
 from scenemaker.pipelines.steps import Artefact, ProgressEvent, StageInfo, Steps
 from scenemaker.scene import DepthPrompt, ObjectFailure, Prompts, ScaleKind, by_id
 
@@ -119,7 +121,7 @@ def make_scene(
         params={"prompt": request.depth, "K": content(request.K)},
         compute=lambda b: b.estimate(photo.value, instances.value, in_pixels()[1]),
         save=artefacts.save_point_map,
-        read=artefacts.load_point_map,
+        read=lambda folder: artefacts.load_point_map(folder, photo.value.rgb.shape[:2]),
     )
 
     def own_meshes() -> dict[int, Any]:
@@ -192,6 +194,7 @@ def make_scene(
         geometries,
         poses,
         cut,
+        time.perf_counter(),
         config.compose,
         dict(request.known_size),
         steps.infos,
@@ -350,16 +353,20 @@ class ScenePipeline:
                 raise ConfigError(
                     expected(f"{name} to be a stage", got=repr(stage), remedy=f"choose: {', '.join(STAGES)}")
                 )
+        if start is not None and stop is not None and STAGES.index(start) > STAGES.index(stop):
+            raise ConfigError(expected("start not to come after stop", got=f"{start}, {stop}", remedy="swap them"))
         if on_object_error not in ("raise", "skip"):
             raise ConfigError(
                 expected('on_object_error "raise" or "skip"', got=repr(on_object_error), remedy="use one")
             )
+        if masks is not None and (len(boxes) or len(points) or text):
+            raise InputError(expected("masks, or boxes, points or text", got="both", remedy="leave one out"))
         request = Request(
             photo=photo,
             prompts=Prompts(
                 masks=_path_or_array(masks),
-                boxes_px=tuple(tuple(float(x) for x in b) for b in boxes),  # type: ignore[misc]
-                points_px=tuple(tuple(float(x) for x in p) for p in points),  # type: ignore[misc]
+                boxes_px=_rows(boxes, 4, "boxes=[(x0, y0, x1, y1), ...]"),
+                points_px=_rows(points, 2, "points=[(x, y), ...]"),
                 text=(text,) if isinstance(text, str) else tuple(text),
             ),
             depth=DepthPrompt(depth=_path_or_array(depth), points_cam=point_map, scale_kind=scale_kind),
@@ -368,6 +375,14 @@ class ScenePipeline:
             known_size=dict(known_size or {}),
         )
         folder = None if out is None else Path(out)
+        if folder is None:
+            return self._run(request, None, on_object_error, start, stop)
+        with claim(folder, (photo, masks, depth)):
+            return self._run(request, folder, on_object_error, start, stop)
+
+    def _run(
+        self, request: Request, folder: Path | None, on_object_error: OnObjectError, start: str | None, stop: str | None
+    ) -> RunResult:
         steps = Steps(
             self.store,
             folder=folder,
@@ -463,6 +478,18 @@ def _kind(stage: str, request: Request) -> str:
     p = request.prompts
     given = {"masks": p.masks is not None, "boxes": bool(p.boxes_px or p.points_px), "text": bool(p.text)}
     return next((kind for kind, is_given in given.items() if is_given), "nothing")
+
+
+def _rows(values: Any, count: int, what: str) -> Any:
+    """Rows of ``count`` numbers as tuples."""
+    try:
+        rows = np.asarray(values, np.float64).reshape(-1, count) if len(values) else np.zeros((0, count))
+        good = len(rows) == len(values)
+    except (TypeError, ValueError):
+        rows, good = np.zeros((0, count)), False
+    if not good:
+        raise InputError(expected(what, got=repr(values)[:80], remedy=f"give {count} numbers per object"))
+    return tuple(tuple(float(x) for x in row) for row in rows)
 
 
 def _path_or_array(value: Any) -> Any:
