@@ -98,17 +98,17 @@ def best_iou(masks: list[Array], labels: Array) -> float:
     return float(np.mean(best))
 
 
-def found(rgb: Array) -> tuple[Array, int, float]:
+def found(rgb: Array, min_score: float) -> tuple[Array, int, float]:
     """Labels, number of regions and seconds of `auto`."""
     start = time.perf_counter()
     try:
-        got = AutoSegmenter().segment(Photo(rgb=rgb), Prompts())
+        got = AutoSegmenter(AutoSegmenter.Config(min_score=min_score)).segment(Photo(rgb=rgb), Prompts())
     except NoObjectsError:
         return np.zeros(rgb.shape[:2], np.uint16), 0, time.perf_counter() - start
     return got.labels, len(got), time.perf_counter() - start
 
 
-def measure(rgb: Array, labels: Array) -> list[float] | None:
+def measure(rgb: Array, labels: Array, min_score: float) -> list[float] | None:
     """One row of the table, or None when the cut leaves no object."""
     masks = [labels == k for k in range(1, int(labels.max()) + 1)]
     masks = [m for m in masks if m.sum() >= LEAST_PX]
@@ -124,7 +124,7 @@ def measure(rgb: Array, labels: Array) -> list[float] | None:
     nothing = np.zeros(labels.shape, bool)
     ours = float(np.mean([iou(of_name.get(f"object_{k}", nothing), m) for k, m in enumerate(masks, start=1)]))
     other = plain_felzenszwalb(rgb)
-    regions, n, auto_seconds = found(rgb)
+    regions, n, auto_seconds = found(rgb, min_score)
     return [plain, ours, seconds, best_iou(masks, other), int(other.max()), best_iou(masks, regions), n, auto_seconds]
 
 
@@ -141,13 +141,14 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True, metavar="DIR")
     parser.add_argument("--cuts", nargs="+", choices=CUTS, default=list(CUTS))
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
+    parser.add_argument("--min-score", type=float, default=0.5, help="of `auto`; 0 keeps up to 30 regions")
     args = parser.parse_args()
     loaded = list(photos(args.photos, args.only))
     for cut in args.cuts:
         print(f"\n{cut:<28}" + "".join(f"{c:>{max(len(c), 4) + 2}}" for c in COLUMNS))
         rows = []
         for name, rgb, labels in loaded:
-            row = measure(centre_cut(rgb, CUTS[cut]), centre_cut(labels, CUTS[cut]))
+            row = measure(centre_cut(rgb, CUTS[cut]), centre_cut(labels, CUTS[cut]), args.min_score)
             if row is not None:
                 rows.append(row)
                 show(name, row)

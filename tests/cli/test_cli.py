@@ -251,3 +251,49 @@ def test_demo(cli: Cli, tmp_path: Path) -> None:
     code, _, err = cli("demo", "-o", tmp_path / "demo")
     assert code == 0, err
     assert (tmp_path / "demo" / "report.html").exists()
+
+
+def test_a_failed_run_can_be_continued_stage_by_stage(cli: Cli, photo: Path, masks: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, _, err = cli("run", photo, "--masks", masks, "--known-size", "9=1", "-o", out)
+    assert code == 1 and "expected known_size of a placed object; got id 9" in err
+    assert cli("pose", out)[0] == 0
+    run = json.loads((out / "run.json").read_text())
+    assert run["masks"] == str(masks)  # not forgotten
+
+
+def test_depth_takes_new_intrinsics(cli: Cli, photo: Path, masks: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    cli("run", photo, "--masks", masks, "-o", out)
+    assert cli("depth", out, "--intrinsics", "fov=90")[0] == 0
+    assert json.loads((out / "stages" / "depth" / "camera.json").read_text())["K"][0][0] == pytest.approx(75.0)
+
+
+def test_ctrl_c_says_how_to_go_on(photo: Path, masks: Path, tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from scenemaker.perception.ground_plane import GroundPlane\n"
+        "GroundPlane.estimate = lambda *a, **k: os.kill(os.getpid(), signal.SIGINT)\n"
+        "from scenemaker.cli import main\n"
+        "main()\n"
+    )
+    arguments = [
+        "run",
+        str(photo),
+        "--masks",
+        str(masks),
+        "-o",
+        str(tmp_path / "o"),
+        "--cache-dir",
+        str(tmp_path / "c"),
+    ]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "error: interrupted; finished stages are kept: type the same command to go on" in done.stderr
+    assert not list((tmp_path / "o").rglob(".tmp-*")) and not (tmp_path / "o" / ".lock").exists()
+
+
+def test_the_demo_folder_keeps_to_the_demo_picture(cli: Cli, photo: Path, tmp_path: Path) -> None:
+    cli("demo", "-o", tmp_path / "demo")
+    code, _, err = cli("run", photo, "-o", tmp_path / "demo")
+    assert code == 1 and "a run of demo.jpg; choose another -o, or add --overwrite" in err

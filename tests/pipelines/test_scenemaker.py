@@ -417,3 +417,142 @@ def test_the_run_block_tells_where_all_came_from(tmp_path: Path) -> None:
     assert block["stages"][2]["backend"] == "TinyDepth" and block["stages"][2]["config"]["depth"] == 3.0
     assert {"preset", "seed", "device", "seconds", "peak_mib", "licences", "scores", "notices"} <= block.keys()
     assert os.environ.get("HOME", "/nonexistent-home") not in json.dumps(block)
+
+
+def test_a_redo_keeps_a_hand_edit_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    out = tmp_path / "out"
+    run(pipeline(tmp_path / "cache"), out=out)
+    path = out / "stages" / "segmentation" / "labels.png"
+    edited = np.where(read_png(path) == 2, 0, read_png(path))
+    write_png(path, edited)
+    pipeline(tmp_path / "cache").run(None, masks=SAMPLE.instances.labels, out=out, start="segmentation")
+    assert np.array_equal(read_png(out / "stages" / "segmentation.edited-1" / "labels.png"), edited)
+    assert "segmentation was edited by hand and is made anew" in caplog.text
+
+
+def test_none_goes_on_with_the_photo_of_the_run_folder(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    first = run(pipeline(tmp_path / "cache"), out=out)
+    again = run_again = pipeline(tmp_path / "cache").run(None, masks=SAMPLE.instances.labels, out=out)
+    assert computed(again) == [] and run_again.scene is not None
+    assert np.array_equal(again.scene.render(), first.scene.render())
+
+
+def test_a_stopped_run_tells_its_failures_and_notices(tmp_path: Path) -> None:
+    failing = TinyGenerator(TinyGenerator.Config(fail_ids=(2,)))
+    half = SAMPLE.instances.labels[::2, ::2]
+    with ScenePipeline.from_preset(
+        cache_dir=tmp_path, **{**TINY, "segmentation": "masks", "generation": failing}
+    ) as pipe:
+        result = pipe.run(SAMPLE.photo.rgb, masks=half, stop="generation", on_object_error="skip")
+    assert [f.id for f in result.failures] == [2] and any("resized" in n for n in result.notices)
+
+
+def test_a_new_K_reaches_a_redone_depth(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(pipeline(tmp_path / "cache"), out=out)
+    pipeline(tmp_path / "cache").run(None, K="fov=90", out=out, start="depth")
+    K = json.loads((out / "stages" / "depth" / "camera.json").read_text())["K"]
+    assert K[0][0] == pytest.approx(75.0)  # 150 px wide at 90 degrees
+
+
+def test_what_a_backend_adds_beyond_pixels_does_not_survive_only_in_memory(tmp_path: Path) -> None:
+    """A run that computes and one that resumes hand the same views on."""
+    from dataclasses import replace
+
+    seen: list[float] = []
+
+    class Shifts(TinyDeoccluder):
+        def deocclude(self, views: Any, *, seed: int) -> Any:
+            return [replace(v, points_cam=v.points_cam + 1) for v in views]
+
+    class Looks(TinyGenerator):
+        def generate(self, views: Any, *, seed: int) -> Any:
+            seen.append(float(np.nanmean(views[0].points_cam)))
+            return super().generate(views, seed=seed)
+
+    for _ in range(2):
+        run(pipeline(tmp_path / "cache", deocclusion=Shifts, generation=Looks), start=None)
+        for entry in pipeline(tmp_path / "cache").store.entries():
+            if entry.stage == "generation":
+                pipeline(tmp_path / "cache").store.discard("generation", entry.key)
+    assert seen[0] == seen[1]
+
+
+def test_files_of_others_are_not_written_over(tmp_path: Path) -> None:
+    theirs = tmp_path / "project"
+    (theirs / "objects").mkdir(parents=True)
+    (theirs / "objects" / "scan.glb").write_text("precious")
+    with pytest.raises(
+        OutputError, match="expected a new folder, or that of a run; got .*project with objects that no"
+    ):
+        run(pipeline(tmp_path / "cache"), out=theirs)
+    assert (theirs / "objects" / "scan.glb").read_text() == "precious" and len(list(theirs.iterdir())) == 1
+    out = tmp_path / "out"
+    scene = run(pipeline(tmp_path / "cache"), out=out).scene
+    (out / "objects" / "mine.txt").write_text("precious")
+    run(pipeline(tmp_path / "cache"), out=out, masks=SAMPLE.instances.labels.clip(0, 1))
+    assert {p.name for p in (out / "objects").iterdir()} == {"1_object_1.glb", "mine.txt"}  # ours go, theirs stay
+    with pytest.raises(InputError, match="expected inputs that the run does not write over in .*; got rgb.png"):
+        pipeline(tmp_path / "cache").run(out / "rgb.png", out=out)
+    with pytest.raises(OutputError, match="expected a new folder, or a scene's; got .*project with objects of another"):
+        scene.save(theirs)
+
+
+def test_a_run_folder_is_used_by_one_run_at_a_time(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(pipeline(tmp_path / "cache"), out=out)
+    other = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    (out / ".lock").write_text(str(other.pid))
+    with pytest.raises(OutputError, match=f"in use by process {other.pid}; wait for it, or choose another -o"):
+        run(pipeline(tmp_path / "cache"), out=out)
+    other.communicate(b"")
+    run(pipeline(tmp_path / "cache"), out=out)  # the lock of a dead run does not hold
+    assert not (out / ".lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("segmentation/labels.png", b"", "expected a readable PNG; got .*labels.png"),
+        ("segmentation/labels.png", np.zeros((100, 150), np.uint8), "expected objects in .*labels.png; got none"),
+        ("segmentation/labels.png", np.ones((10, 15), np.uint8), "expected labels.png of 150x100 grey"),
+        ("depth/depth.npy", np.ones((10, 10), "f4"), "expected depth.npy of 150x100 .W x H.; got an array of shape"),
+        ("depth/depth.npy", np.full((100, 150), np.nan, "f4"), "expected valid depth in .*depth.npy; got none"),
+        ("pose/poses.json", b'{"poses": [{"id": 1, "t_cam_obj": [NaN, 0, 1]', "expected JSON in .*poses.json"),
+    ],
+)
+def test_bad_hand_edits_are_named(tmp_path: Path, file: str, content: Any, message: str) -> None:
+    out = tmp_path / "out"
+    run(pipeline(tmp_path / "cache"), out=out)
+    path = out / "stages" / file
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif path.suffix == ".npy":
+        np.save(path, content)
+    else:
+        write_png(path, content)
+    with pytest.raises(InputError, match=message):
+        run(pipeline(tmp_path / "cache"), out=out)
+
+
+def test_masks_saved_as_rgb_by_an_editor_are_read(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(pipeline(tmp_path / "cache"), out=out)
+    path = out / "stages" / "segmentation" / "labels.png"
+    labels = read_png(path)
+    write_png(path, np.repeat(np.where(labels == 3, 0, labels)[..., None], 3, -1))
+    assert sorted(run(pipeline(tmp_path / "cache"), out=out).scene.objects) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"masks": None, "boxes": (10, 10, 60, 60)}, r"expected boxes=\[\(x0, y0, x1, y1\), ...\]; got"),
+        ({"masks": None, "points": [("a", 1)]}, r"expected points=\[\(x, y\), ...\]; got"),
+        ({"boxes": [(1, 2, 30, 40)]}, "expected masks, or boxes, points or text; got both"),
+    ],
+)
+def test_prompts_of_the_wrong_form(tmp_path: Path, given: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        run(pipeline(tmp_path), **given)
