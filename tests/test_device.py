@@ -106,8 +106,10 @@ def test_offload_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_backends_without_a_model_are_left_alone() -> None:
-    with Residency().on_device(TinyGenerator()), Residency().on_device(None):
-        pass
+    residency = Residency(policy="offload")
+    with residency.on_device(TinyGenerator()), residency.on_device(None):
+        assert residency._resident == []
+    residency.close()
 
 
 def test_peak_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,8 +62,10 @@ def test_early_form_of_datasets(data: Any) -> None:
     check_scene_json(early)
 
 
-def test_datasets_when_at_hand() -> None:
-    for file in sorted(SCENES.glob("*/scene.json")):
+def test_scene_folders(tmp_path: Path) -> None:
+    """One that we write, and the datasets that are at hand."""
+    make_sample(3).scene.save(tmp_path)
+    for file in [tmp_path / "scene.json", *sorted(SCENES.glob("*/scene.json"))]:
         check_scene_json(json.loads(file.read_text("utf-8")))
 
 

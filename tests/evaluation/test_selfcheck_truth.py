@@ -1,7 +1,4 @@
-"""The same on path-traced scenes with full ground truth, where they are at hand: a wrong frame cannot hide there.
-
-``test_selfcheck`` holds the same checks on scenes that it makes itself.
-"""
+"""Ground truth scores perfectly: on a made scene always, on path-traced ones where they are at hand."""
 
 import json
 from pathlib import Path
@@ -13,12 +10,15 @@ from scenemaker.artefacts import read_png
 from scenemaker.evaluation.selfcheck import check_scene
 from scenemaker.export.glb_reader import read_object_glb
 from scenemaker.scene import Instance, Instances, ObjectPose, Photo, PlacedObject, PointMap
+from scenemaker.testing.samples import make_sample
 
 SCENES = sorted((Path(__file__).resolve().parents[3] / "shared" / "scenes").glob("[0-9][0-9]"))[::5]
 
 
-@pytest.mark.parametrize("folder", SCENES, ids=lambda p: p.name)
-def test_ground_truth_scores_perfectly(folder):
+@pytest.mark.parametrize("folder", ["made", *SCENES], ids=lambda p: getattr(p, "name", p))
+def test_ground_truth_scores_perfectly(folder, tmp_path):
+    if folder == "made":
+        folder = make_sample(3, width=240, height=160).scene.save(tmp_path)
     data = json.loads((folder / "scene.json").read_text())
     K, T = np.array(data["K"]), np.array(data["T_cam_world"])
     ground = np.array([*T[:3, 1], -T[:3, 1] @ T[:3, 3]])
