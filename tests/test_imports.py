@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import scenemaker
 from scenemaker.testing import make_sample
 
 HEAVY = ("torch", "scipy", "trimesh", "cv2", "embreex", "PIL", "skimage")
@@ -70,3 +72,35 @@ assert len(scene.placed) == 2
     modules = loaded(code, tmp_path)
     assert modules & {"torch", "skimage", "trimesh"} == set()
     assert (tmp_path / "scene.glb").stat().st_size > 1000
+
+
+RANK = {
+    **{"errors": 0, "geometry": 1, "scene": 2, "editable": 2, "stages": 3},
+    **{"config": 1, "cache": 1, "device": 1, "registry": 3, "inputs": 4, "artefacts": 6},
+    **dict.fromkeys(("perception", "deocclusion", "generation", "pose"), 5),
+    **{"export": 6, "evaluation": 6, "viewer": 7, "pipelines": 8, "cli": 9},
+}
+
+
+def test_imports_point_one_way() -> None:
+    """geometry <- scene <- stages <- backends <- export, viewer <- pipelines <- cli; backends never import each other.
+
+    ``Scene``'s own methods (load, save, export, replace) reach up lazily, so that users find them on the object.
+    """
+    root = Path(scenemaker.__file__).parent
+    wrong = []
+    for file in sorted(root.rglob("*.py")):
+        home = file.relative_to(root).parts[0].removesuffix(".py")
+        if home not in RANK or home == "editable":
+            continue
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            names = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            names += [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                parts = name.split(".")
+                other = parts[1] if parts[0] == "scenemaker" and len(parts) > 1 else home
+                upwards = RANK.get(other, -1) > RANK[home]
+                sideways = RANK[home] == 5 and RANK.get(other) == 5 and other != home
+                if upwards or sideways:
+                    wrong.append(f"{file.relative_to(root)} imports {name}")
+    assert not wrong, wrong
