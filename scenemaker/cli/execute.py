@@ -68,13 +68,19 @@ def execute(
     """Runs what a run file says and writes the run file beside the result."""
     from scenemaker.pipelines.scenemaker import ScenePipeline
 
-    began = time.perf_counter()
-    if RunFile.read(folder) is None:
-        file.write(folder)  # so that a run that fails can be continued stage by stage
+    began, new = time.perf_counter(), RunFile.read(folder) is None
+
+    def watch(event: ProgressEvent) -> None:
+        nonlocal new
+        if new:  # the folder is ours by now, and the backends exist: a run that fails can be continued
+            file.write(folder)
+            new = False
+        progress(event)
+
     with (
         Progress(folder.name) as progress,
         ScenePipeline.from_preset(
-            file.preset, cache_dir=cache_dir or "default", progress=progress, **file.changes
+            file.preset, cache_dir=cache_dir or "default", progress=watch, **file.changes
         ) as pipe,
     ):
         result = pipe.run(

@@ -80,7 +80,12 @@ SkipFailed = Annotated[
     bool,
     typer.Option("--skip-failed", help="Leave failed objects out and list them (exit code 3).", rich_help_panel=RUN),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="OUT may hold another photo's run.", rich_help_panel=RUN)]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="Forget what OUT was told before; it may hold another photo's run.", rich_help_panel=RUN
+    ),
+]
 CacheDir = Annotated[
     Optional[Path],
     typer.Option(

@@ -174,14 +174,10 @@ def for_photo(file: RunFile, photo: Path, folder: Path, overwrite: bool) -> RunF
             )
         )
     new = digest(photo)
-    if file.photo_digest not in (None, new):
-        if not overwrite:
-            raise InputError(
-                expected(
-                    f"a folder for {photo.name}",
-                    got=f"{folder}, a run of {Path(file.photo or '').name}",
-                    remedy="choose another -o, or add --overwrite",
-                )
-            )
+    if overwrite:
         file = RunFile()
+    if file.photo_digest not in (None, new):
+        got = f"{folder}, a run of {Path(file.photo or '').name}"
+        remedy = "choose another -o, or add --overwrite"
+        raise InputError(expected(f"a folder for {photo.name}", got=got, remedy=remedy))
     return file.model_copy(update={"photo": str(photo.absolute()), "photo_digest": new})

@@ -297,3 +297,23 @@ def test_the_demo_folder_keeps_to_the_demo_picture(cli: Cli, photo: Path, tmp_pa
     cli("demo", "-o", tmp_path / "demo")
     code, _, err = cli("run", photo, "-o", tmp_path / "demo")
     assert code == 1 and "a run of demo.jpg; choose another -o, or add --overwrite" in err
+
+
+def test_a_folder_of_somebody_else_stays_as_it_is(cli: Cli, photo: Path, masks: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "project"
+    theirs.mkdir()
+    (theirs / "report.html").write_text("mine")
+    code, _, err = cli("run", photo, "--masks", masks, "-o", theirs)
+    assert code == 1 and "expected a new folder, or that of a run; got " in err
+    assert [p.name for p in theirs.iterdir()] == ["report.html"] and (theirs / "report.html").read_text() == "mine"
+
+
+def test_a_mistyped_option_is_not_remembered_and_overwrite_forgets(
+    cli: Cli, photo: Path, masks: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert cli("run", photo, "--masks", masks, "--depth-backend", "moge", "-o", out)[0] == 1
+    assert cli("run", photo, "--masks", masks, "--set", "depth.fov_deg=70", "-o", out, "--to", "depth")[0] == 0
+    assert json.loads((out / "run.json").read_text())["changes"] == {"depth": {"fov_deg": 70}}
+    assert cli("run", photo, "--masks", masks, "-o", out, "--to", "depth", "--overwrite")[0] == 0
+    assert json.loads((out / "run.json").read_text())["changes"] == {}
