@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from scenemaker.errors import InputError, expected
+from scenemaker.geometry.colour import linear_from_srgb
 from scenemaker.geometry.mesh import Mesh
 from scenemaker.scene import F32, U8
 
@@ -20,8 +21,7 @@ PLAIN_GREY = 190  # sRGB of a mesh without colours, as in geometry.raycast
 REMEMBERED_BYTES = 64 * 2**20  # of encoded textures
 CREASE_COSINE = 0.9  # 26 degrees between a vertex's own and its shared normal: beyond it the edge stays sharp
 
-_byte = np.arange(256) / 255
-LINEAR_FROM_SRGB: F32 = np.where(_byte <= 0.04045, _byte / 12.92, ((_byte + 0.055) / 1.055) ** 2.4).astype(np.float32)
+LINEAR_FROM_SRGB: F32 = linear_from_srgb(np.arange(256) / 255).astype(np.float32)
 _encoded: dict[str, tuple[bytes, str]] = {}
 
 

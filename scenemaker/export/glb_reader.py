@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from scenemaker.errors import InputError, expected
+from scenemaker.geometry.colour import srgb_from_linear
 from scenemaker.geometry.mesh import Mesh
 
 _DTYPES = {5121: np.uint8, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
@@ -85,8 +86,7 @@ def _image(tree: dict[str, Any], binary: bytes, index: int) -> np.ndarray[Any, A
 
 def _srgb(linear: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Linear COLOR_0 as 8-bit sRGB; alpha stays linear."""
-    x = linear.astype(np.float64)
-    out = np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.maximum(x, 1e-9) ** (1 / 2.4) - 0.055)
-    if x.shape[1] == 4:
-        out[:, 3] = x[:, 3]
+    out = srgb_from_linear(linear)
+    if linear.shape[1] == 4:
+        out[:, 3] = linear[:, 3]
     return np.round(out * 255).clip(0, 255).astype(np.uint8)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from scenemaker.errors import InputError, expected
 from scenemaker.geometry.cameras import F64
-from scenemaker.inputs.mesh_parts import Part, linear_from_srgb, srgb_from_linear, texture_pixels
+from scenemaker.geometry.colour import linear_from_srgb, srgb_from_linear
+from scenemaker.inputs.mesh_parts import Part, texture_pixels
 from scenemaker.scene import U8
 
 _COLOR, _UV = "_SCENEMAKER_COLOR", "_SCENEMAKER_UV"

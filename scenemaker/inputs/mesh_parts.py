@@ -56,18 +56,6 @@ def texture_pixels(image: Any, mode: str) -> tuple[U8 | None, str | None]:
         return None, f"a texture could not be read: {error}"
 
 
-def linear_from_srgb(srgb: NDArray[Any]) -> F64:
-    """Linear light in [0, 1] of sRGB in [0, 1] (IEC 61966-2-1)."""
-    x = np.asarray(srgb, np.float64)
-    return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
-
-
-def srgb_from_linear(linear: NDArray[Any]) -> F64:
-    """sRGB in [0, 1] of linear light in [0, 1]."""
-    x = np.clip(np.asarray(linear, np.float64), 0, 1)
-    return np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.maximum(x, 1e-9) ** (1 / 2.4) - 0.055)
-
-
 def join(parts: Sequence[Part]) -> tuple[Mesh, tuple[str, ...]]:
     """One mesh of all parts, and notices. Vertices that no face uses are dropped."""
     notices = list(dict.fromkeys(p.notice for p in parts if p.notice))

@@ -18,8 +18,8 @@ WORK_SIDE_PX = 384
 
 def backdrop_forward(
     rgb: NDArray[np.uint8], labels: NDArray[np.uint16], K: F64, up_cam: F64, objects_forward: float
-) -> tuple[float, bool]:
-    """Forward distance of the backdrop in camera heights, and whether the end of the floor was seen.
+) -> float:
+    """Forward distance of the backdrop in camera heights.
 
     A wall across the view meets the floor in a level straight line; it is looked for behind the farthest object, as
     the row (of the level picture) in which most of the background changes brightness the same way.
@@ -34,8 +34,8 @@ def backdrop_forward(
     least = LEAST_OVER_OBJECTS * objects_forward
     seen = _floor_end(rgb, labels, K, up_cam, least)
     if seen is not None:
-        return seen, True
-    return min(max(FAR_OVER_OBJECTS * objects_forward, least), max(FARTHEST, least)), False
+        return seen
+    return min(max(FAR_OVER_OBJECTS * objects_forward, least), max(FARTHEST, least))
 
 
 def _floor_end(rgb: NDArray[np.uint8], labels: NDArray[np.uint16], K: F64, up_cam: F64, least: float) -> float | None:

@@ -112,7 +112,7 @@ def _depth(
     outlines = lift_distant(find_outlines(labels, K, up_cam))
     standing = [o.foot_forward for o in outlines if np.isfinite(o.foot_forward) and not o.rests_on]
     farthest = max(*standing, LEAST_FAR) if standing else NOTHING_STANDS_FAR
-    end, _ = backdrop_forward(rgb, labels, K, up_cam, farthest)
+    end = backdrop_forward(rgb, labels, K, up_cam, farthest)
     floor = Floor(rays=level_rays(K, up_cam, *labels.shape), backdrop_forward=end)
     depth = floor.depth()
     return depth, place(outlines, floor, depth)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scenemaker.geometry.colour import srgb_from_linear
 from scenemaker.geometry.raycast import Rendering
 from scenemaker.scene import F32, U8, Bool, Instances, ObjectView
 
@@ -41,8 +42,7 @@ def srgb_from_oklch(lightness: ArrayLike, chroma: ArrayLike, hue_deg: ArrayLike)
         ],
         -1,
     ).clip(0, 1)
-    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return (srgb * 255).round().astype(np.uint8)
+    return (srgb_from_linear(linear) * 255).round().astype(np.uint8)
 
 
 def id_colour(id: int) -> tuple[int, int, int]:
