@@ -12,6 +12,7 @@
     ├── BackendNotInstalledError        the backend exists, its packages do not; gives the line to type
     ├── DeviceError                     a device that is not there
     ├── StageError                      a stage failed; names the stage, the backend and the object
+    ├── PlacementError                  objects that cannot be arranged as asked
     ├── CacheError                      an artefact that cannot be keyed, read or written
     └── OutputError (OSError)           a folder or file that cannot be written (permissions, full disk)
 
@@ -55,6 +56,10 @@ class BackendNotInstalledError(SceneMakerError, ImportError):
 
 class DeviceError(SceneMakerError, RuntimeError):
     """A device that is not there."""
+
+
+class PlacementError(SceneMakerError, RuntimeError):
+    """Objects that cannot be arranged as asked."""
 
 
 class CacheError(SceneMakerError, RuntimeError):

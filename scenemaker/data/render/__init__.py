@@ -1,0 +1,1 @@
+"""From a world to pictures and ground truth: Embree, Cycles, point splats."""

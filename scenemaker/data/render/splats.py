@@ -1,0 +1,270 @@
+"""Scenes as point splats, a batch at a time in plain torch: what a GPU is fed with in training.
+
+No colour: object points, depth and masks, made from surface points alone. Cost per scene grows with objects x points
+x footprint, and with the pixels of the picture; nothing of it loops over scenes or objects.
+
+Convention: frames as in ``data.types``; objects are drawn to a fixed number of slots, ``present`` tells the used ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from pydantic import BaseModel, Field
+from torch import Tensor
+
+from scenemaker.data.types import ObjectSource
+from scenemaker.errors import InputError, expected
+from scenemaker.geometry.mesh import sample_surface
+
+_Uniform = Callable[..., Tensor]
+
+
+class SplatConfig(BaseModel, frozen=True, extra="forbid"):
+    """What scenes of splats look like."""
+
+    count: tuple[int, int] = Field((1, 5), description="Least and greatest number of objects.")
+    width: int = Field(80, ge=8, description="Of the picture, in pixels.")
+    height: int = Field(60, ge=8, description="Of the picture, in pixels.")
+    points: int = Field(1024, ge=16, description="Surface points per object that are splatted.")
+    footprint: int = Field(1, ge=0, le=4, description="A point covers a square of 2 footprint + 1 pixels.")
+    observed: int = Field(256, ge=1, description="Observed points given per object, drawn from its visible pixels.")
+    fov_deg: tuple[float, float] = Field((35.0, 65.0), description="Horizontal field of view.")
+    elevation_deg: tuple[float, float] = Field((15.0, 60.0), description="Of the camera (SceneMaker, 3.3.2).")
+    scale: tuple[float, float] = Field((0.35, 1.2), description="Longest side of an object, log-uniform.")
+    fill: tuple[float, float] = Field((0.6, 1.0), description="Share of the picture that the scene spans.")
+    spacing: float = Field(1.0, gt=0, description="Distance of neighbours over the sum of their radii; < 1 overlaps.")
+    upright: float = Field(0.5, ge=0, le=1, description="Share of objects that are only turned about the vertical.")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SplatBatch:
+    """B scenes of up to n objects with P points, seen in (H, W).
+
+    Attributes:
+        object: (B, n) int64, row of the bank; 0 where not present.
+        present: (B, n) bool.
+        R_cam_obj: (B, n, 3, 3).
+        t_cam_obj: (B, n, 3).
+        scale: (B, n).
+        K: (B, 3, 3).
+        up_cam: (B, 3).
+        depth: (B, H, W) z, NaN where nothing.
+        labels: (B, H, W) int64, i + 1 where object i is seen.
+        visible_fraction: (B, n): its visible pixels over those it would have alone in the picture.
+        observed_cam: (B, n, m, 3) points of its visible pixels; NaN where it has none.
+        points_obj: (B, n, P, 6) complete points and normals in ``obj``.
+    """
+
+    object: Tensor
+    present: Tensor
+    R_cam_obj: Tensor
+    t_cam_obj: Tensor
+    scale: Tensor
+    K: Tensor
+    up_cam: Tensor
+    depth: Tensor
+    labels: Tensor
+    visible_fraction: Tensor
+    observed_cam: Tensor
+    points_obj: Tensor
+
+    def to(self, device: str | torch.device) -> SplatBatch:
+        """The batch on another device."""
+        return SplatBatch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+
+class PointBank:
+    """Surface points of many objects on one device: (M, Q, 6) points and unit normals in ``obj``, float32."""
+
+    def __init__(self, points_obj: Tensor, keys: Sequence[str] = ()) -> None:
+        if points_obj.ndim != 3 or points_obj.shape[2] != 6 or not len(points_obj):
+            got = tuple(points_obj.shape)
+            raise InputError(expected("points (M, Q, 6) of at least one object", got=got, remedy="stack them"))
+        self.points_obj, self.keys = points_obj.float(), tuple(keys)
+
+    @classmethod
+    def of(cls, source: ObjectSource, keys: Sequence[str], *, points: int = 2048) -> PointBank:
+        """The bank of some objects of a source."""
+        rows = []
+        for i, key in enumerate(keys):
+            mesh = source.get(key).mesh
+            p, face = sample_surface(mesh, points, seed=i)
+            a, b, c = np.moveaxis(mesh.triangles[face], 1, 0)
+            normal = np.cross(b - a, c - a)
+            normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-20)
+            rows.append(np.concatenate([p, normal], 1).astype(np.float32)[np.random.default_rng(i).permutation(points)])
+        return cls(torch.from_numpy(np.stack(rows)), keys)
+
+    def to(self, device: str | torch.device) -> PointBank:
+        """The bank on another device."""
+        return PointBank(self.points_obj.to(device), self.keys)
+
+
+class SplatSource:
+    """Makes batches of scenes from a bank of points, on the bank's device."""
+
+    def __init__(self, bank: PointBank, config: SplatConfig | None = None) -> None:
+        """Checks that the bank has points enough.
+
+        Raises:
+            InputError: Fewer points per object than the config splats.
+        """
+        self.bank, self.config = bank, config or SplatConfig()  # type: ignore[call-arg]
+        have = bank.points_obj.shape[1]
+        if have < self.config.points:
+            raise InputError(expected(f"{self.config.points} points per object", got=have, remedy="make a larger bank"))
+        self._points_obj = bank.points_obj[:, : self.config.points].contiguous()
+
+    def make(self, batch: int, generator: torch.Generator) -> SplatBatch:
+        """B scenes; equal generator states give equal batches on one device and version of torch."""
+        c, device = self.config, self.bank.points_obj.device
+        n = c.count[1]
+
+        def uniform(low: float, high: float, *shape: int) -> Tensor:
+            return low + (high - low) * torch.rand(*shape, generator=generator, device=device)
+
+        number = torch.randint(c.count[0], n + 1, (batch, 1), generator=generator, device=device)
+        present = torch.arange(n, device=device) < number  # (B, n)
+        which = torch.randint(len(self.bank.points_obj), (batch, n), generator=generator, device=device) * present
+        points = self._points_obj[which]  # (B, n, P, 6)
+        scale = torch.exp(uniform(float(np.log(c.scale[0])), float(np.log(c.scale[1])), batch, n))
+        R_world_obj = _rotations(batch, n, c.upright, generator, device)  # (B, n, 3, 3)
+        turned = scale[..., None, None] * points[..., :3] @ R_world_obj.transpose(-1, -2)  # (B, n, P, 3)
+        t_world_obj = self._places(turned, present, generator)
+        p_world = turned + t_world_obj[:, :, None]
+
+        R_cam_world, t_cam_world, K = self._cameras(p_world, present, uniform)
+        p_cam = p_world @ R_cam_world[:, None].transpose(-1, -2) + t_cam_world[:, None, None]
+        depth, labels, visible = self._splat(p_cam, present, K)
+        R_cam_obj = R_cam_world[:, None] @ R_world_obj
+        t_cam_obj = (R_cam_world[:, None] @ t_world_obj[..., None])[..., 0] + t_cam_world[:, None]
+        return SplatBatch(
+            object=which,
+            present=present,
+            R_cam_obj=R_cam_obj,
+            t_cam_obj=t_cam_obj,
+            scale=scale,
+            K=K,
+            up_cam=R_cam_world[:, :, 1],
+            depth=depth,
+            labels=labels,
+            visible_fraction=visible,
+            observed_cam=self._observed(depth, labels, K, generator),
+            points_obj=points,
+        )
+
+    def _places(self, turned: Tensor, present: Tensor, generator: torch.Generator) -> Tensor:
+        """(B, n, 3) places on y = 0: one after another, each in a random direction just clear of those before."""
+        B, n = present.shape
+        radius = turned[..., [0, 2]].norm(dim=-1).amax(-1)  # (B, n) of the footprint
+        angle = 2 * torch.pi * torch.rand(B, n, generator=generator, device=present.device)
+        xz = torch.zeros(B, n, 2, device=present.device)
+        for i in range(1, n):
+            d = torch.stack([angle[:, i].cos(), angle[:, i].sin()], -1)  # (B, 2)
+            # leaving disc j along d from the origin: the far root of |r d - x_j| = spacing (r_i + r_j)
+            reach = self.config.spacing * (radius[:, i : i + 1] + radius[:, :i])  # (B, i)
+            along = (xz[:, :i] * d[:, None]).sum(-1)
+            inside = along**2 - (xz[:, :i] ** 2).sum(-1) + reach**2
+            far = torch.where(inside > 0, along + inside.clamp_min(0).sqrt(), torch.zeros_like(along))
+            xz[:, i] = d * far.amax(1, keepdim=True).clamp_min(0)
+        low = turned[..., 1].amin(-1)  # stands with its lowest point on the plane
+        t = torch.stack([xz[..., 0], -low, xz[..., 1]], -1)
+        weight = present[..., None].float()
+        middle = (t * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True)
+        middle[..., 1] = 0
+        return t - middle
+
+    def _cameras(self, p_world: Tensor, present: Tensor, uniform: _Uniform) -> tuple[Tensor, Tensor, Tensor]:
+        """R_cam_world (B, 3, 3), t_cam_world (B, 3) and K (B, 3, 3) that frame every scene."""
+        c, B = self.config, len(p_world)
+        elevation, azimuth = torch.deg2rad(uniform(*c.elevation_deg, B)), uniform(0, 2 * torch.pi, B)
+        zero = torch.zeros_like(azimuth)
+        forward = torch.stack(
+            [-elevation.cos() * azimuth.sin(), -elevation.sin(), -elevation.cos() * azimuth.cos()], -1
+        )
+        right = torch.stack([azimuth.cos(), zero, -azimuth.sin()], -1)
+        down = torch.linalg.cross(forward, right)
+        R = torch.stack([right, down, forward], 1)  # rows are the camera's axes in world
+        f = c.width / 2 / torch.tan(torch.deg2rad(uniform(*c.fov_deg, B)) / 2)
+        K = torch.zeros(B, 3, 3, device=p_world.device)
+        K[:, 0, 0], K[:, 1, 1], K[:, 0, 2], K[:, 1, 2], K[:, 2, 2] = f, f, c.width / 2, c.height / 2, 1.0
+        p = torch.where(present[..., None, None], p_world, torch.nan)
+        flat = p.reshape(B, -1, 3)
+        lo, hi = (flat.nan_to_num(nan=torch.inf).amin(1), flat.nan_to_num(nan=-torch.inf).amax(1))
+        target = (lo + hi) / 2
+        q = (flat - target[:, None]) @ R.transpose(-1, -2)
+        half = torch.tensor([c.width, c.height], device=p.device) / 2 / f[:, None] * uniform(*c.fill, B)[:, None]
+        # far enough that every point falls inside: |x| <= half (z + distance)
+        need = (q[..., :2].abs() / half[:, None] - q[..., 2:]).amax(-1)
+        distance = need.nan_to_num(nan=-torch.inf).amax(1).clamp_min(0.2)
+        t = -(R @ target[..., None])[..., 0] + distance[:, None] * torch.tensor([0.0, 0.0, 1.0], device=p.device)
+        return R, t, K
+
+    def _splat(self, p_cam: Tensor, present: Tensor, K: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Depth (B, H, W), labels (B, H, W) and visible fractions (B, n): the nearest splat wins."""
+        c = self.config
+        B, n = p_cam.shape[:2]
+        r = c.footprint
+        H, W = c.height + 2 * r, c.width + 2 * r  # a margin, whose points reach into the picture
+        x, y, z = p_cam.unbind(-1)
+        u = (K[:, None, None, 0, 0] * x / z + (c.width / 2 + r)).floor()
+        v = (K[:, None, None, 1, 1] * y / z + (c.height / 2 + r)).floor()
+        ok = present[..., None] & (z > 1e-3) & (u >= 0) & (u < W) & (v >= 0) & (v < H)
+        slot = torch.arange(B * n, device=z.device).view(B, n, 1)
+        at = torch.where(ok, (slot * H + v.long()) * W + u.long(), B * n * H * W)  # the last cell takes the rest
+        alone = torch.full((B * n * H * W + 1,), torch.inf, device=z.device)  # each object's own depth
+        alone.scatter_reduce_(0, at.flatten(), z.flatten(), "amin")
+        own = alone[:-1].view(B, n, H, W)
+        # the least depth in a square around each pixel: every point covers a square
+        own = _least(_least(own, 2 * r + 1, 3), 2 * r + 1, 2)
+        depth, first = own.min(1)
+        seen = depth.isfinite()
+        labels = torch.where(seen, first + 1, 0)
+        whole = own.isfinite().flatten(2).sum(-1)
+        modal = torch.zeros(B, n + 1, device=z.device).scatter_add_(1, labels.flatten(1), seen.flatten(1).float())
+        return torch.where(seen, depth, torch.nan), labels, modal[:, 1:] / whole.clamp_min(1)
+
+    def _observed(self, depth: Tensor, labels: Tensor, K: Tensor, generator: torch.Generator) -> Tensor:
+        """(B, n, m, 3) points of random visible pixels of each object, with repeats where it has fewer than m."""
+        c = self.config
+        B, H, W = depth.shape
+        n, m = c.count[1], c.observed
+        key = torch.rand(B, H * W, generator=generator, device=depth.device)
+        order = (labels.flatten(1) + key).argsort(1)  # by object, at random inside each
+        counts = torch.stack([(labels == i).flatten(1).sum(-1) for i in range(n + 1)], 1)  # (B, n + 1)
+        start = counts.cumsum(1)[:, :-1]  # (B, n) where object i begins in the order
+        mine = counts[:, 1:]
+        pick = torch.arange(m, device=depth.device) % mine.clamp_min(1)[..., None]  # (B, n, m)
+        pixel = order.gather(1, (start[..., None] + pick).clamp_max(H * W - 1).flatten(1)).view(B, n, m)
+        z = depth.flatten(1).gather(1, pixel.flatten(1)).view(B, n, m)
+        x = (pixel % W + 0.5 - K[:, None, None, 0, 2]) / K[:, None, None, 0, 0] * z
+        y = (pixel // W + 0.5 - K[:, None, None, 1, 2]) / K[:, None, None, 1, 1] * z
+        out = torch.stack([x, y, z], -1)
+        return torch.where((mine > 0)[..., None, None], out, torch.nan)
+
+
+def _least(x: Tensor, window: int, dim: int) -> Tensor:
+    """The least value in every window along one dimension, which gets window - 1 shorter."""
+    length = x.shape[dim] - window + 1
+    out = x.narrow(dim, 0, length)
+    for k in range(1, window):
+        out = torch.minimum(out, x.narrow(dim, k, length))
+    return out
+
+
+def _rotations(B: int, n: int, upright: float, generator: torch.Generator, device: torch.device) -> Tensor:
+    """(B, n, 3, 3): about the vertical for a share of the objects, uniform over SO(3) for the others."""
+    q = torch.randn(B, n, 4, generator=generator, device=device)
+    yaw = torch.rand(B, n, generator=generator, device=device) < upright
+    q = torch.where(yaw[..., None], q * torch.tensor([1.0, 0.0, 1.0, 0.0], device=device), q)
+    w, x, y, z = (q / q.norm(dim=-1, keepdim=True)).unbind(-1)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return torch.stack([torch.stack(row, -1) for row in rows], -2)

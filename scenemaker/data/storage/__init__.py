@@ -1,0 +1,1 @@
+"""Scene folders, shards, and PyTorch data sets over both."""
