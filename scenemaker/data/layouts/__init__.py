@@ -1,0 +1,1 @@
+"""Where objects stand: on a plane, as discs, floating, settled by physics."""
