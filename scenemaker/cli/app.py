@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from scenemaker.cli import backends, cache, doctor, run, stages
+from scenemaker.cli import backends, cache, data, doctor, run, stages
 from scenemaker.cli.state import STATE
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ run.register(app)
 stages.register(app)
 backends.register(app)
 doctor.register(app)
+app.add_typer(data.app, name="data")
 app.add_typer(cache.app, name="cache")
 
 

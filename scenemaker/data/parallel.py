@@ -1,4 +1,4 @@
-"""Items made by several processes: in any order, each by itself, so that the n-th is the same whoever makes it."""
+"""Work on many items in processes of their own; an item that kills its process is found and does not end the rest."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
 from typing import Any, TypeVar
 
-from scenemaker.errors import StageError, expected
-
-T = TypeVar("T")
-Make = Callable[[int], T]
-_made: dict[str, Any] = {}  # what this worker process works with
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def available_workers() -> int:
@@ -24,54 +21,67 @@ def available_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def make_items(open_maker: Callable[[], Make[T]], indices: Iterable[int], workers: int) -> Iterator[tuple[int, T]]:
-    """(index, result) of every index, as they are finished; at most two per worker wait or are in work.
+def each(
+    work: Callable[[Item], Result], items: Sequence[Item], workers: int = 1
+) -> Iterator[tuple[int, Result | None]]:
+    """Index and result of every item, in the order in which they come; None where its process died (out of memory).
+
+    At most two items per worker wait or are in work, so that memory does not grow with their number.
 
     Args:
-        open_maker: Called once in every process (so it must pickle); what it returns is called with each index.
-        indices: Which items to make.
-        workers: Processes; 1 works in this one.
-
-    Raises:
-        StageError: A worker was killed, for want of memory as a rule.
+        work: What pickles: it goes to each process once. What it raises ends the iteration.
+        items: What it is called with, one by one.
+        workers: Processes; with 1 the work is done in this process.
     """
     if workers <= 1:
-        make = open_maker()
-        for index in indices:
-            yield index, make(index)
+        for i, item in enumerate(items):
+            yield i, work(item)
         return
-    context = multiprocessing.get_context("spawn")
-    todo = iter(indices)
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(open_maker,))
-    running: dict[Future[T], int] = {}
+    todo = deque(enumerate(items))
+    while todo:
+        running: dict[Future[Result], tuple[int, Item]] = {}
+        try:
+            with _pool(workers, work) as pool:
+                while todo or running:
+                    while todo and len(running) < 2 * workers:
+                        running[pool.submit(_call, todo[0][1])] = todo[0]
+                        todo.popleft()
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        result = future.result()
+                        yield running.pop(future)[0], result
+        except BrokenProcessPool:  # one of those that ran is to blame: each again, alone
+            for i, item in running.values():
+                yield i, _alone(work, item)
+
+
+def _alone(work: Callable[[Item], Result], item: Item) -> Result | None:
     try:
-        running = {pool.submit(_make, index): index for index in islice(todo, 2 * workers)}
-        while running:
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                index = running.pop(future)
-                yield index, future.result()
-                running.update({pool.submit(_make, i): i for i in islice(todo, 1)})
+        with _pool(1, work) as pool:
+            return pool.submit(_call, item).result()
     except BrokenProcessPool:
-        got = "one that was killed (out of memory, as a rule)"
-        remedy = "type the same command with fewer --workers: what is finished is kept"
-        text = expected("workers that live", got=got, remedy=remedy)
-        raise StageError(text, stage="data", backend="workers") from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        return None
 
 
-def _start(open_maker: Callable[[], Make[Any]]) -> None:
-    """Readies a worker: one OpenCV thread each, no answer to Ctrl-C of its own, and an end when its parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _pool(workers: int, work: Callable[[Any], Any]) -> ProcessPoolExecutor:
+    """Fresh interpreters: a fork of a process with threads (Embree, libigl) can hang."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_receive, initargs=(work,))
+
+
+_received: list[Callable[[Any], Any]] = []
+
+
+def _receive(work: Callable[[Any], Any]) -> None:
+    """Readies a worker: one OpenCV thread, Ctrl-C left to the parent, and an end when the parent is gone."""
     import cv2
 
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-    _made["make"] = open_maker()
+    _received[:] = [work]
 
 
-def _make(index: int) -> Any:
-    return _made["make"](index)
+def _call(item: Any) -> Any:
+    return _received[0](item)

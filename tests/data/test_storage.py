@@ -67,7 +67,7 @@ def test_folder_is_a_scene_folder(tmp_path: Path) -> None:
     samples = [sample_of("000004_00"), sample_of("000004_01")]
     writer = FolderWriter(tmp_path)
     assert not writer.has(4)
-    writer.write(4, samples, meshes_of())
+    writer.write_scene(4, samples, meshes_of())
     assert writer.has(4)
     folders = scene_folders(tmp_path)
     assert [str(f.relative_to(tmp_path)) for f in folders] == ["000004/00", "000004/01"]
@@ -113,8 +113,8 @@ def test_no_folders(tmp_path: Path) -> None:
 def write_scenes(root: Path, indices: list[int], per_shard: int = 4) -> ShardWriter:
     writer = ShardWriter(root, per_shard)
     for i in indices:
-        writer.write(i, [sample_of(f"{i:06d}_{v:02d}", 2) for v in range(2)], [])
-        writer.join_full(i)
+        writer.write_scene(i, [sample_of(f"{i:06d}_{v:02d}", 2) for v in range(2)], [])
+        writer.collect(i)
     return writer
 
 

@@ -26,18 +26,20 @@ _Uniform = Callable[..., Tensor]
 class SplatConfig(BaseModel, frozen=True, extra="forbid"):
     """What scenes of splats look like."""
 
-    count: tuple[int, int] = Field((1, 5), description="Least and greatest number of objects.")
-    width: int = Field(80, ge=8, description="Of the picture, in pixels.")
-    height: int = Field(60, ge=8, description="Of the picture, in pixels.")
-    points: int = Field(1024, ge=16, description="Surface points per object that are splatted.")
-    footprint: int = Field(1, ge=0, le=4, description="A point covers a square of 2 footprint + 1 pixels.")
-    observed: int = Field(256, ge=1, description="Observed points given per object, drawn from its visible pixels.")
-    fov_deg: tuple[float, float] = Field((35.0, 65.0), description="Horizontal field of view.")
-    elevation_deg: tuple[float, float] = Field((15.0, 60.0), description="Of the camera (SceneMaker, 3.3.2).")
-    scale: tuple[float, float] = Field((0.35, 1.2), description="Longest side of an object, log-uniform.")
-    fill: tuple[float, float] = Field((0.6, 1.0), description="Share of the picture that the scene spans.")
-    spacing: float = Field(1.0, gt=0, description="Distance of neighbours over the sum of their radii; < 1 overlaps.")
-    upright: float = Field(0.5, ge=0, le=1, description="Share of objects that are only turned about the vertical.")
+    count: tuple[int, int] = Field(default=(1, 5), description="Least and greatest number of objects.")
+    width: int = Field(default=80, ge=8, description="Of the picture, in pixels.")
+    height: int = Field(default=60, ge=8, description="Of the picture, in pixels.")
+    points: int = Field(default=1024, ge=16, description="Surface points per object that are splatted.")
+    footprint: int = Field(
+        default=1, ge=0, le=4, description="Gaps of up to 2 footprint pixels between points are closed."
+    )
+    observed: int = Field(default=256, ge=1, description="Observed points per object, from its visible pixels.")
+    fov_deg: tuple[float, float] = Field(default=(35.0, 65.0), description="Horizontal field of view.")
+    elevation_deg: tuple[float, float] = Field(default=(15.0, 60.0), description="Of the camera (SceneMaker, 3.3.2).")
+    scale: tuple[float, float] = Field(default=(0.35, 1.2), description="Longest side of an object, log-uniform.")
+    fill: tuple[float, float] = Field(default=(0.6, 1.0), description="Share of the picture that the scene spans.")
+    spacing: float = Field(default=1.0, gt=0, description="Least distance of neighbours over the sum of their radii.")
+    upright: float = Field(default=0.5, ge=0, le=1, description="Share of objects turned about the vertical only.")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -113,7 +115,7 @@ class SplatSource:
         Raises:
             InputError: Fewer points per object than the config splats.
         """
-        self.bank, self.config = bank, config or SplatConfig()  # type: ignore[call-arg]
+        self.bank, self.config = bank, config or SplatConfig()
         have = bank.points_obj.shape[1]
         if have < self.config.points:
             raise InputError(expected(f"{self.config.points} points per object", got=have, remedy="make a larger bank"))
@@ -209,18 +211,23 @@ class SplatSource:
         c = self.config
         B, n = p_cam.shape[:2]
         r = c.footprint
-        H, W = c.height + 2 * r, c.width + 2 * r  # a margin, whose points reach into the picture
+        H, W = c.height + 4 * r, c.width + 4 * r  # a margin, whose points reach into the picture
         x, y, z = p_cam.unbind(-1)
-        u = (K[:, None, None, 0, 0] * x / z + (c.width / 2 + r)).floor()
-        v = (K[:, None, None, 1, 1] * y / z + (c.height / 2 + r)).floor()
+        u = (K[:, None, None, 0, 0] * x / z + (c.width / 2 + 2 * r)).floor()
+        v = (K[:, None, None, 1, 1] * y / z + (c.height / 2 + 2 * r)).floor()
         ok = present[..., None] & (z > 1e-3) & (u >= 0) & (u < W) & (v >= 0) & (v < H)
         slot = torch.arange(B * n, device=z.device).view(B, n, 1)
         at = torch.where(ok, (slot * H + v.long()) * W + u.long(), B * n * H * W)  # the last cell takes the rest
         alone = torch.full((B * n * H * W + 1,), torch.inf, device=z.device)  # each object's own depth
         alone.scatter_reduce_(0, at.flatten(), z.flatten(), "amin")
         own = alone[:-1].view(B, n, H, W)
-        # the least depth in a square around each pixel: every point covers a square
-        own = _least(_least(own, 2 * r + 1, 3), 2 * r + 1, 2)
+        if r:  # close the gaps between points, and let no point of a far side show through them
+            near = _least(_least(own, 2 * r + 1, 3), 2 * r + 1, 2)
+            closed = -_least(_least(-near, 2 * r + 1, 3), 2 * r + 1, 2) < torch.inf
+            own = own[..., 2 * r : -2 * r, 2 * r : -2 * r]
+            near = near[..., r:-r, r:-r]
+            steep = 3 * r * near / K[:, 0, 0, None, None, None]  # depth across the window on a surface of 70 degrees
+            own = torch.where(closed, torch.where(own <= near + steep, own, near), torch.inf)
         depth, first = own.min(1)
         seen = depth.isfinite()
         labels = torch.where(seen, first + 1, 0)

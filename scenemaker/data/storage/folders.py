@@ -5,10 +5,11 @@ Meshes and points of a scene are hard links in the folders of its views, so that
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ NAMES = ("rgb.png", "labels.png", "depth.npy", "amodal.npz", "normals.npz", "poi
 
 
 class FolderWriter:
-    """Writes scenes as folders; a scene folder that exists is whole."""
+    """Writes items (scenes, triplets, ...) as folders ``ROOT/000123``; one that exists is whole."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -33,11 +34,27 @@ class FolderWriter:
             sweep(root)
 
     def has(self, index: int) -> bool:
-        """Whether scene ``index`` was written before."""
+        """Whether item ``index`` was written before."""
         return (self.root / f"{index:06d}").is_dir()
 
-    def write(self, index: int, samples: Sequence[SceneSample], meshes: Sequence[Mesh]) -> None:
-        """Writes the views of one scene, by rename.
+    def write_scene(self, index: int, samples: Sequence[SceneSample], meshes: Sequence[Mesh]) -> None:
+        """Writes the views of one scene, each a whole scene folder.
+
+        Raises:
+            OutputError: The folder cannot be written or the disk is full.
+        """
+        names = [f"objects/{i:02d}_{safe_name(n)}.glb" for i, n in enumerate(samples[0].names, start=1)]
+        glbs = {name: object_glb_bytes(mesh, Path(name).stem) for name, mesh in zip(names, meshes, strict=True)}
+        files: dict[str, bytes] = {}
+        points: dict[str, bytes] = {}
+        for view, sample in enumerate(samples):
+            own = sample_files(sample, names)
+            points = points or {k: v for k, v in own.items() if k == "points.npz"}
+            files |= {f"{view:02d}/{name}": data for name, data in {**glbs, **own, **points}.items()}
+        self.write_files(index, files)
+
+    def write_files(self, index: int, files: Mapping[str, bytes]) -> None:
+        """Writes the files of one item, by rename; names that share one ``bytes`` object share one file on the disk.
 
         Raises:
             OutputError: The folder cannot be written or the disk is full.
@@ -45,30 +62,31 @@ class FolderWriter:
         with output_errors(self.root):
             temporary = Path(tempfile.mkdtemp(dir=self.root, prefix=temporary_prefix()))
             try:
-                for view, sample in enumerate(samples):
-                    _write_view(temporary / "new" / f"{view:02d}", sample, meshes, temporary / "new" / "00")
+                written: dict[int, Path] = {}
+                for name, data in files.items():
+                    target = temporary / "new" / name
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    if id(data) in written:
+                        _link(written[id(data)], target)
+                    else:
+                        target.write_bytes(data)
+                        written[id(data)] = target
                 (temporary / "new").replace(self.root / f"{index:06d}")
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
+
+    def collect(self, index: int) -> None:
+        """Nothing is left to do once an item is written."""
 
     def finish(self) -> None:
         """Nothing is left to do."""
 
 
-def _write_view(folder: Path, sample: SceneSample, meshes: Sequence[Mesh], first: Path) -> None:
-    """One view; what it shares with the first view is linked to it."""
-    names = [f"objects/{i:02d}_{safe_name(n)}.glb" for i, n in enumerate(sample.names, start=1)]
-    (folder / "objects").mkdir(parents=True)
-    for name, mesh in zip(names, meshes, strict=True):
-        if folder == first:
-            write_object_glb(folder / name, mesh, name=Path(name).stem)
-        else:
-            _link(first / name, folder / name)
-    for name, data in sample_files(sample, names).items():
-        if name == "points.npz" and folder != first:
-            _link(first / name, folder / name)
-        else:
-            (folder / name).write_bytes(data)
+def object_glb_bytes(mesh: Mesh, name: str) -> bytes:
+    """A mesh as a GLB file."""
+    out = io.BytesIO()
+    write_object_glb(out, mesh, name=name)
+    return out.getvalue()
 
 
 def _link(source: Path, target: Path) -> None:

@@ -49,7 +49,7 @@ class ShardWriter:
         """Whether item ``index`` was written before."""
         return self._piece(index).is_file() or any(a <= index <= b for a, b in self._ranges())
 
-    def write(self, index: int, samples: Sequence[SceneSample], meshes: Sequence[Mesh]) -> None:
+    def write_scene(self, index: int, samples: Sequence[SceneSample], meshes: Sequence[Mesh]) -> None:
         """Keeps the views of one scene as a piece; meshes are left out.
 
         Raises:
@@ -79,7 +79,7 @@ class ShardWriter:
             if not any(self.pieces.iterdir()):
                 self.pieces.rmdir()
 
-    def join_full(self, index: int) -> None:
+    def collect(self, index: int) -> None:
         """Joins the shard of item ``index`` when it is complete: called as items come in, so that pieces stay few."""
         first = index - index % self.per_shard
         block = list(range(first, first + self.per_shard))

@@ -1,0 +1,145 @@
+"""What the ``scenemaker data`` commands share: options, the progress bar, and how a run is told."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
+
+import typer
+
+from scenemaker.cli.state import STATE
+
+if TYPE_CHECKING:
+    from scenemaker.data.generate import Report
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the data.", show_default=False)]
+Count = Annotated[int, typer.Option("--count", "-n", min=1, help="How many; those already there are kept.")]
+Start = Annotated[int, typer.Option("--start", min=0, help="Number of the first.")]
+Seed = Annotated[Optional[int], typer.Option("--seed", min=0, help="Of everything that is random.")]
+Workers = Annotated[Optional[int], typer.Option("--workers", "-j", min=1, help="Processes; all if left out.")]
+Shards = Annotated[
+    Optional[int], typer.Option("--shards", min=1, help="Write webdataset shards (tar) of so many items each.")
+]
+Recipe = Annotated[Optional[Path], typer.Option("--recipe", help="TOML file of a recipe; options here override it.")]
+Objects = Annotated[
+    list[str],
+    typer.Option("--objects", help="Folder of mesh files, or `procedural`; FOLDER=WEIGHT mixes several. Repeatable."),
+]
+Size = Annotated[Optional[str], typer.Option("--size", help="WIDTHxHEIGHT in pixels; several: 512x512,640x480.")]
+Curate = Annotated[
+    bool,
+    typer.Option("--curate", help="Leave out what SceneMaker leaves out: transparent, dark, plain, no albedo map."),
+]
+ColorSpace = Annotated[
+    str, typer.Option("--color-space", help="Of vertex colours in GLB files: linear (the standard) or srgb.")
+]
+
+
+def weighted(text: str, key: str) -> dict[str, Any]:
+    """``NAME`` or ``NAME=WEIGHT``."""
+    name, _, weight = text.rpartition("=")
+    try:
+        return {key: name, "weight": float(weight)} if name else {key: text}
+    except ValueError:
+        return {key: text}
+
+
+def sources(objects: list[str], color_space: str, curate: bool = False) -> list[dict[str, Any]]:
+    """What ``--objects`` says, as ``ObjectsFrom`` wants it; folders by their whole path."""
+    from scenemaker.data.objects.curation import Curation
+
+    rows = [weighted(text, "path") for text in objects]
+    for row in rows:
+        if row["path"] != "procedural":
+            row |= {"path": str(Path(row["path"]).absolute()), "color_space": color_space_of(color_space)}
+            row |= {"curation": Curation.paper().model_dump(mode="json")} if curate else {}
+    return rows
+
+
+def sizes(text: str) -> list[list[int]]:
+    """``640x480,512x512``.
+
+    Raises:
+        ConfigError: Anything else.
+    """
+    from scenemaker.errors import ConfigError, expected
+
+    try:
+        sizes = [[int(n) for n in part.lower().split("x")] for part in text.split(",")]
+    except ValueError:
+        sizes = []
+    if not sizes or any(len(s) != 2 or min(s) < 8 for s in sizes):
+        raise ConfigError(expected("--size WIDTHxHEIGHT of at least 8 pixels", got=text, remedy="type 640x480, say"))
+    return sizes
+
+
+def color_space_of(text: str) -> Literal["linear", "srgb"]:
+    """What ``--color-space`` says.
+
+    Raises:
+        ConfigError: Neither of the two.
+    """
+    from scenemaker.errors import ConfigError, expected
+
+    if text not in ("linear", "srgb"):
+        raise ConfigError(expected("--color-space linear or srgb", got=text, remedy="linear is the standard of glTF"))
+    return text
+
+
+def workers_of(given: int | None) -> int:
+    from scenemaker.data.parallel import available_workers
+
+    return available_workers() if given is None else given
+
+
+class Bar:
+    """A progress bar on a terminal, a line now and then elsewhere, nothing with ``--json``."""
+
+    def __init__(self, what: str, as_json: bool) -> None:
+        STATE.json = as_json
+        self.what, self._shown, self._task, self._told = what, None, None, 0
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        if not STATE.json and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+            self._shown = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._shown.start()
+            self._task = self._shown.add_task(self.what, total=None)
+        return self._step
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown is not None:
+            self._shown.stop()
+
+    def _step(self, done: int, total: int) -> None:
+        if self._shown is not None and self._task is not None:
+            self._shown.update(self._task, completed=done, total=total)
+        elif not STATE.json and (done == total or done - self._told >= max(total // 10, 1)):
+            self._told = done
+            sys.stderr.write(f"  {self.what} {done} of {total}\n")
+
+
+def tell(report: Report, what: str, out: Path, as_json: bool) -> None:
+    """How a run went; ends with exit code 3 when items were lost."""
+    if as_json:
+        row = {"out": str(out), "made": report.made, "found": report.found, "lost": list(report.lost)}
+        typer.echo(json.dumps({**row, "redrawn": dict(report.redrawn.most_common())}))
+    else:
+        typer.echo(f"{report.made} {what} made, {report.found} were there: {out}")
+        if report.redrawn:
+            typer.echo(f"{sum(report.redrawn.values())} draws were dropped and drawn again:")
+            for reason, count in report.redrawn.most_common(5):
+                typer.echo(f"  {count:6d}  {reason}")
+        if report.lost:
+            typer.echo(f"lost to killed processes (out of memory?): {', '.join(map(str, report.lost[:20]))}", err=True)
+            typer.echo("type the same command with fewer --workers to make them", err=True)
+        else:
+            typer.echo(f"look at them: scenemaker data show {out}")
+    if report.lost:
+        raise typer.Exit(3)
