@@ -1,0 +1,1 @@
+"""Sources of objects: a folder of mesh files, and procedural families."""
