@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -41,7 +42,7 @@ def each(
     while todo:
         running: dict[Future[Result], tuple[int, Item]] = {}
         try:
-            with _pool(workers, work) as pool:
+            with _one_thread_each(), _pool(workers, work) as pool:
                 while todo or running:
                     while todo and len(running) < 2 * workers:
                         running[pool.submit(_call, todo[0][1])] = todo[0]
@@ -56,10 +57,26 @@ def each(
 
 def _alone(work: Callable[[Item], Result], item: Item) -> Result | None:
     try:
-        with _pool(1, work) as pool:
+        with _one_thread_each(), _pool(1, work) as pool:
             return pool.submit(_call, item).result()
     except BrokenProcessPool:
         return None
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes that start now do their linear algebra in one thread: each has a processor to itself, no more."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _pool(workers: int, work: Callable[[Any], Any]) -> ProcessPoolExecutor:

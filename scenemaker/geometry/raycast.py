@@ -70,8 +70,7 @@ class RayCaster:
 
     def cast(self, origins: ArrayLike, directions: ArrayLike) -> RayHits:
         """First hits of rays with origins (n, 3) or (3,) and directions (n, 3), both in the common frame."""
-        d = np.ascontiguousarray(directions, np.float32).reshape(-1, 3)
-        o = np.ascontiguousarray(np.broadcast_to(np.asarray(origins, np.float32), d.shape))
+        o, d = self._rays(origins, directions)
         if not self.meshes:
             none = np.full(len(d), -1, np.int32)
             return RayHits(
@@ -85,6 +84,24 @@ class RayCaster:
             distance=np.where(missed, np.float32(np.inf), out["tfar"]),
             bary=np.stack([out["u"], out["v"]], 1),
         )
+
+    def occluded(self, origins: ArrayLike, directions: ArrayLike, *, reach: float = np.inf) -> NDArray[np.bool_]:
+        """(n,) whether a ray meets anything nearer than ``reach`` lengths of its direction; faster than ``cast``."""
+        o, d = self._rays(origins, directions)
+        if not self.meshes or not len(d):
+            return np.zeros(len(d), np.bool_)
+        far = np.full(len(d), min(reach, float(np.finfo(np.float32).max)), np.float32)
+        return self._embree.run(o, d, dists=far, query="OCCLUDED") == 0
+
+    def first_index(self, origins: ArrayLike, directions: ArrayLike) -> NDArray[np.int32]:
+        """(n,) the ``index`` of ``cast`` alone; faster."""
+        o, d = self._rays(origins, directions)
+        return self._embree.run(o, d, output=True)["geomID"] if self.meshes else np.full(len(d), -1, np.int32)
+
+    @staticmethod
+    def _rays(origins: ArrayLike, directions: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        d = np.ascontiguousarray(directions, np.float32).reshape(-1, 3)
+        return np.ascontiguousarray(np.broadcast_to(np.asarray(origins, np.float32), d.shape)), d
 
     def render(self, camera: Camera, *, shade: bool = True) -> Rendering:
         """Index, depth, normals and colours of the meshes seen by a camera (common frame = its ``world``).
