@@ -205,6 +205,7 @@ class World:
         S_world_obj: (n, 4, 4).
         finishes: One per object.
         environment, lights, ground: The surroundings; no ground means floating objects.
+        exposure: Factor of the light in the picture; None lets the renderer find it, as a camera does.
     """
 
     meshes: tuple[Mesh, ...]
@@ -213,6 +214,7 @@ class World:
     environment: Environment
     lights: tuple[Light, ...] = ()
     ground: Ground | None = None
+    exposure: float | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -227,6 +229,7 @@ class View:
         normals_cam: (H, W, 3) float32 unit geometric normals turned towards the camera; NaN as depth.
         amodal: (n, H, W) bool, each object as if it were alone.
         in_frame: (n,) share of the object's surface points that project into the picture; 1 is not cut.
+        exposure: Factor of the light that the picture was taken with: another ``World`` may ask for the same.
     """
 
     camera: Camera
@@ -236,6 +239,7 @@ class View:
     normals_cam: F32
     amodal: Bool
     in_frame: F64
+    exposure: float = 1.0
 
     @cached_property
     def visible_fraction(self) -> F64:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from scenemaker.data.framing import framed, looking
 from scenemaker.data.layouts.options import PositiveSpan, Span
 from scenemaker.data.render.surroundings import SurroundingsConfig, draw_world
-from scenemaker.data.types import Layout, ObjectSource, Renderer, View, World, rng_for
+from scenemaker.data.types import Layout, ObjectSource, Renderer, World, rng_for
 from scenemaker.data.visibility import visibility
 from scenemaker.errors import InputError, PlacementError, expected
 from scenemaker.geometry import transforms
@@ -100,7 +100,7 @@ def shadow_pair(
         world: With the others.
         target: Index of the object.
         camera: Of both pictures.
-        renderer: Takes them. The fast one is told to expose the second as the first; any other must do so by itself.
+        renderer: Takes them, the second exposed as the first.
         label, key: Of the object.
 
     Raises:
@@ -108,7 +108,8 @@ def shadow_pair(
     """
     if not 0 <= target < len(world.meshes):
         raise InputError(expected(f"an object in 0..{len(world.meshes) - 1}", got=target, remedy="give its index"))
-    with_others, without = _exposed_alike(renderer, world, alone(world, target), camera)
+    with_others = renderer.render(world, [camera])[0]
+    without = renderer.render(replace(alone(world, target), exposure=with_others.exposure), [camera])[0]
     return ShadowPair(
         image=with_others.rgb,
         target=without.rgb,
@@ -118,19 +119,6 @@ def shadow_pair(
         label=label,
         key=key,
     )
-
-
-def _exposed_alike(renderer: Renderer, first: World, second: World, camera: Camera) -> tuple[View, View]:
-    """A view of each world, both with the automatic exposure of the first."""
-    from scenemaker.data.render.fast import FastRenderer
-    from scenemaker.data.render.tone import auto_exposure
-
-    view = renderer.render(first, [camera])[0]
-    if isinstance(renderer, FastRenderer):
-        own, other = (auto_exposure(renderer.radiance(world, camera)) for world in (second, first))
-        stops = renderer.config.exposure_ev + float(np.log2(other / own))
-        renderer = FastRenderer(renderer.config.model_copy(update={"exposure_ev": stops}))
-    return view, renderer.render(second, [camera])[0]
 
 
 def alone(world: World, i: int) -> World:
@@ -192,7 +180,7 @@ def make_shadow_pair(
         objects: Source of objects.
         seed, index: Of the pair.
         layout: Arranges them; on a plane when none is given.
-        renderer: Takes the pictures, both alike exposed; the fast one when none is given.
+        renderer: Takes the pictures; the fast one when none is given.
         surroundings: The ground and the light.
 
     Raises:

@@ -72,19 +72,22 @@ class FastRenderer:
     def _view(self, stage: Stage, camera: Camera) -> View:
         picture = _Picture(stage, camera, self._rays)
         truth = ground_truth(stage.caster, camera, picture.primary)
+        exposure = stage.world.exposure
+        if exposure is None:
+            exposure = auto_exposure(picture.centres) * 2.0**self.config.exposure_ev
         return View(
             camera=camera,
-            rgb=self._developed(picture),
+            rgb=self._developed(picture, exposure),
             labels=truth.labels,
             depth=truth.depth,
             normals_cam=truth.normals_cam,
             amodal=truth.amodal,
             in_frame=truth.in_frame,
+            exposure=exposure,
         )
 
-    def _developed(self, picture: _Picture) -> U8:
+    def _developed(self, picture: _Picture, exposure: float) -> U8:
         config = self.config
-        exposure = auto_exposure(picture.centres) * 2.0**config.exposure_ev
         light = picture.with_smooth_edges(_SHINE / exposure) * np.float32(exposure)
         if config.blur_px:
             light = np.asarray(cv2.GaussianBlur(light, (0, 0), config.blur_px), np.float32)

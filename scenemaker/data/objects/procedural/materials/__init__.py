@@ -1,0 +1,1 @@
+"""What parts are made of: colours that go together, and patterns drawn by numpy."""
