@@ -78,7 +78,21 @@ def test_shards_and_recipe_file(tmp_path: Path) -> None:
 
 def test_triplets_and_clips(tmp_path: Path) -> None:
     small = ("--size", "64x48", "-j", 1)
-    data("triplets", "-o", tmp_path / "t", "-n", 3, "--severity", "0.4", "--pattern", "corner", "--size", "160x120", "-j", 1)
+    data(
+        "triplets",
+        "-o",
+        tmp_path / "t",
+        "-n",
+        3,
+        "--severity",
+        "0.4",
+        "--pattern",
+        "corner",
+        "--size",
+        "160x120",
+        "-j",
+        1,
+    )
     told = json.loads(data("show", tmp_path / "t", "--json"))
     assert (told["items"], told["patterns"]) == (3, {"corner": 3})
     assert told["severity"][1] == pytest.approx(0.4, abs=0.06)
