@@ -211,7 +211,8 @@ def open_layout(share: LayoutShare) -> Layout:
     Raises:
         ConfigError: An unknown option or value.
     """
-    return _opened(LAYOUTS[share.name], share.options, f"the layout {share.name}")
+    keep = {"cache_dir": default_cache_dir() / "parts"} if share.name == "physics" else {}  # of convex parts
+    return _opened(LAYOUTS[share.name], share.options, f"the layout {share.name}", **keep)
 
 
 def open_renderer(name: str, options: dict[str, Any]) -> Renderer:
@@ -224,12 +225,12 @@ def open_renderer(name: str, options: dict[str, Any]) -> Renderer:
     return _opened(RENDERERS[name], options, f"the renderer {name}")
 
 
-def _opened(where: tuple[str, str, str], options: dict[str, Any], what: str) -> Any:
+def _opened(where: tuple[str, str, str], options: dict[str, Any], what: str, **keep: Any) -> Any:
     """A layout or renderer with its options."""
     module = import_module(f"scenemaker.data.{where[0]}")
     kind, config = (attrgetter(name)(module) for name in where[1:])
     try:
-        return kind(config(**options))
+        return kind(config(**options), **keep)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(p) for p in first["loc"])

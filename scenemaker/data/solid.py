@@ -124,10 +124,10 @@ def _outwards(igl: ModuleType, vertices: F64, faces: NDArray[np.int64], parts: N
     if not negative.any():
         return faces
     if not negative.all():
-        first = np.unique(parts, return_index=True)[1]  # a face of each part
-        others = np.ascontiguousarray(faces[~negative[parts]])
-        at = np.ascontiguousarray(triangles[first].mean(1)[negative])
-        negative[negative] = igl.fast_winding_number(vertices, others, at) < 0.5
+        turned = negative[parts]
+        others, at = np.ascontiguousarray(faces[~turned]), np.ascontiguousarray(triangles[turned].mean(1))
+        free = igl.fast_winding_number(vertices, others, at) < 0.5  # one such face, and the part is no cavity
+        negative &= np.bincount(parts[turned][free], minlength=n) > 0
     return np.where(negative[parts][:, None], faces[:, ::-1], faces)
 
 

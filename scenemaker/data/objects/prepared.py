@@ -20,7 +20,6 @@ import numpy as np
 from scenemaker.cache import digest, sweep, write_atomic
 from scenemaker.data.objects.closedness import Closedness
 from scenemaker.data.objects.folder import FolderSource
-from scenemaker.data.parallel import each
 from scenemaker.data.objects.prepare import (
     PrepareConfig,
     PreparedObject,
@@ -31,6 +30,7 @@ from scenemaker.data.objects.prepare import (
 )
 from scenemaker.data.objects.report import ObjectRow, ObjectsReport, write_report
 from scenemaker.data.objects.scan import Progress, Skip
+from scenemaker.data.parallel import each
 from scenemaker.data.types import DataObject
 from scenemaker.errors import SceneMakerError
 from scenemaker.scene import F32
