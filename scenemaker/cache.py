@@ -117,7 +117,7 @@ def output_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             remedy = "free some space or choose another folder, then type the same command: finished stages are kept"
             raise OutputError(expected(f"room to write {path}", got="the disk is full", remedy=remedy)) from error
         if error.errno in NOT_WRITABLE:
@@ -314,6 +314,43 @@ def sweep(folder: Path) -> None:
         if not (pid.isdecimal() and process_runs(int(pid))):
             shutil.rmtree(leftover, ignore_errors=True)
             leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """The time in which one process alone writes into a folder, which is made.
+
+    Raises:
+        OutputError: Another process does, or the folder cannot be written.
+    """
+    lock = folder / ".lock"
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _take(lock)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _take(lock: Path) -> None:
+    for _ in range(2):
+        try:
+            handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        except FileExistsError:
+            text = lock.read_text() if lock.exists() else ""
+            if text.isdecimal() and int(text) != os.getpid() and process_runs(int(text)):
+                got = f"{lock.parent} in use by process {text}"
+                raise OutputError(
+                    expected(
+                        "a folder that no other run writes to", got=got, remedy="wait for it, or choose another -o"
+                    )
+                ) from None
+            lock.unlink(missing_ok=True)  # of a run that was killed
+        else:
+            with os.fdopen(handle, "w") as file:
+                file.write(str(os.getpid()))
+            return
 
 
 def process_runs(pid: int) -> bool:

@@ -65,7 +65,7 @@ def main() -> None:
     except OSError as error:
         fail(f"{type(error).__name__}: {error}")
     except MemoryError:
-        fail("out of memory; try a smaller photo or fewer masks")
+        fail("out of memory; try a smaller picture or fewer objects")
 
 
 def fail(message: str) -> None:

@@ -12,6 +12,7 @@ import typer
 from scenemaker.cli import data_options as do
 from scenemaker.cli import occlusion
 from scenemaker.cli import options as opt
+from scenemaker.cli.state import STATE
 
 app = typer.Typer(no_args_is_help=True, help="Make scenes, triplets and clips to train on, and look at them.")
 
@@ -30,11 +31,13 @@ def scenes(
         Optional[str], typer.Option("--renderer", help="fast, or cycles (see `scenemaker data blender`).")
     ] = None,
     bins: Annotated[
-        bool, typer.Option("--bins", help="Fill the bins of visible fraction [0, .4), [.4, .7), [.7, 1] evenly.")
+        bool,
+        typer.Option("--bins", help="For validation: the chosen object of each view fills [0, .4), [.4, .7), [.7, 1]."),
     ] = False,
     points: Annotated[Optional[int], typer.Option("--points", min=0, help="Surface points kept per object.")] = None,
     color_space: do.ColorSpace = "linear",
     curate: do.Curate = False,
+    environments: do.Environments = None,
     recipe: do.Recipe = None,
     seed: do.Seed = None,
     shards: do.Shards = None,
@@ -46,12 +49,16 @@ def scenes(
 
     Try:  scenemaker data scenes -o out/scenes -n 20 --views 2 --size 256x256   then   scenemaker data show out/scenes
     """
+    STATE.json = as_json
     from scenemaker.data.generate import generate_scenes
     from scenemaker.data.recipe import SceneRecipe, build_recipe
 
     data = {} if recipe is None else SceneRecipe.read(recipe).model_dump(mode="json")
-    if objects:
-        data["objects"] = do.sources(objects, color_space, curate)
+    told = do.sources(objects, color_space, curate)
+    if told:
+        data["objects"] = told
+    if environments is not None:
+        data["surroundings"] = data.get("surroundings", {}) | {"environments": str(environments.absolute())}
     if layout:
         data["layouts"] = [do.weighted(name, "name") for name in layout]
     shown: dict[str, Any] = {"views": views, "sizes": None if size is None else do.sizes(size)}
@@ -87,6 +94,8 @@ def objects(
 
     OUT/objects.json has a row per object (closedness, agreement of winding number and ray parity) and per skipped file.
     """
+    STATE.json = as_json
+    from scenemaker.cache import default_cache_dir
     from scenemaker.data.objects.curation import Curation
     from scenemaker.data.objects.folder import FolderSource
     from scenemaker.data.objects.prepared import prepare_folder
@@ -96,7 +105,14 @@ def objects(
         curation = curation.model_copy(update={"max_faces": max_faces})
     with do.Bar("files", as_json) as step:
         colours = do.color_space_of(color_space)
-        source = FolderSource(folder, curation, color_space=colours, workers=do.workers_of(workers), progress=step)
+        source = FolderSource(
+            folder,
+            curation,
+            color_space=colours,
+            cache_dir=default_cache_dir() / "scans",
+            workers=do.workers_of(workers),
+            progress=step,
+        )
     with do.Bar("objects", as_json) as step:
         report = prepare_folder(source, out, workers=do.workers_of(workers), progress=step, seed=seed or 0)
     if as_json:
@@ -116,12 +132,15 @@ def show(
     as_json: opt.Json = False,
 ) -> None:
     """Draws a contact sheet of a data set and prints its statistics."""
+    STATE.json = as_json
     from scenemaker.artefacts import write_png
+    from scenemaker.cache import output_errors
     from scenemaker.data.show import as_text, contact_sheet, pictures, statistics_of
 
     sheet = contact_sheet(pictures(root, tiles))
     path = out or (root.parent if root.suffix == ".tar" else root) / "sheet.png"
-    write_png(path, sheet)
+    with output_errors(path):
+        write_png(path, sheet)
     stats = statistics_of(root)
     if as_json:
         typer.echo(json.dumps({"sheet": str(path), **stats}))

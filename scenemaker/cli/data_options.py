@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
@@ -33,6 +34,9 @@ Curate = Annotated[
     bool,
     typer.Option("--curate", help="Leave out what SceneMaker leaves out: transparent, dark, plain, no albedo map."),
 ]
+Environments = Annotated[
+    Optional[Path], typer.Option("--environments", help="Folder of equirectangular pictures to light scenes with.")
+]
 ColorSpace = Annotated[
     str, typer.Option("--color-space", help="Of vertex colours in GLB files: linear (the standard) or srgb.")
 ]
@@ -41,6 +45,8 @@ ColorSpace = Annotated[
 def weighted(text: str, key: str) -> dict[str, Any]:
     """``NAME`` or ``NAME=WEIGHT``."""
     name, _, weight = text.rpartition("=")
+    if Path(text).exists():
+        return {key: text}
     try:
         return {key: name, "weight": float(weight)} if name else {key: text}
     except ValueError:
@@ -48,10 +54,18 @@ def weighted(text: str, key: str) -> dict[str, Any]:
 
 
 def sources(objects: list[str], color_space: str, curate: bool = False) -> list[dict[str, Any]]:
-    """What ``--objects`` says, as ``ObjectsFrom`` wants it; folders by their whole path."""
+    """What ``--objects`` says, as ``ObjectsFrom`` wants it; folders by their whole path.
+
+    Raises:
+        ConfigError: Options of folders without a folder.
+    """
     from scenemaker.data.objects.curation import Curation
+    from scenemaker.errors import ConfigError, expected
 
     rows = [weighted(text, "path") for text in objects]
+    if (curate or color_space != "linear") and all(row["path"] == "procedural" for row in rows):
+        got = "--curate" if curate else f"--color-space {color_space}"
+        raise ConfigError(expected("a folder with it", got=f"{got} alone", remedy="add --objects FOLDER"))
     for row in rows:
         if row["path"] != "procedural":
             row |= {"path": str(Path(row["path"]).absolute()), "color_space": color_space_of(color_space)}
@@ -126,20 +140,33 @@ class Bar:
 
 
 def tell(report: Report, what: str, out: Path, as_json: bool) -> None:
-    """How a run went; ends with exit code 3 when items were lost."""
+    """How a run went; ends with exit code 3 when items are missing."""
+    missing = bool(report.lost or report.failed)
     if as_json:
         row = {"out": str(out), "made": report.made, "found": report.found, "lost": list(report.lost)}
+        row |= {"failed": report.failed, "skipped": len(report.skipped), "dropped_views": report.dropped_views}
         typer.echo(json.dumps({**row, "redrawn": dict(report.redrawn.most_common())}))
     else:
         typer.echo(f"{report.made} {what} made, {report.found} were there: {out}")
+        if report.skipped:
+            typer.echo(f"{len(report.skipped)} files cannot be used, listed in {out / 'skipped.json'}:")
+            for reason, count in Counter(reason for _, reason in report.skipped).most_common(5):
+                typer.echo(f"  {count:6d}  {reason}")
         if report.redrawn:
             typer.echo(f"{sum(report.redrawn.values())} draws were dropped and drawn again:")
             for reason, count in report.redrawn.most_common(5):
                 typer.echo(f"  {count:6d}  {reason}")
+        if report.dropped_views:
+            typer.echo(f"{report.dropped_views} views were left out: an object was hidden in all that were tried")
+        if report.failed:
+            first, text = next(iter(report.failed.items()))
+            typer.echo(
+                f"{len(report.failed)} cannot be made, listed in {out / 'failed.json'}; {first}: {text}", err=True
+            )
         if report.lost:
             typer.echo(f"lost to killed processes (out of memory?): {', '.join(map(str, report.lost[:20]))}", err=True)
             typer.echo("type the same command with fewer --workers to make them", err=True)
-        else:
+        if not missing:
             typer.echo(f"look at them: scenemaker data show {out}")
-    if report.lost:
+    if missing:
         raise typer.Exit(3)

@@ -9,6 +9,7 @@ import typer
 
 from scenemaker.cli import data_options as do
 from scenemaker.cli import options as opt
+from scenemaker.cli.state import STATE
 
 Images = Annotated[
     Optional[Path],
@@ -20,7 +21,9 @@ Severity = Annotated[
 Pattern = Annotated[
     list[str], typer.Option("--pattern", help="cutout, corner or brush; NAME=WEIGHT mixes. Repeatable.")
 ]
-OneSize = Annotated[Optional[str], typer.Option("--size", help="WIDTHxHEIGHT in pixels.")]
+Shadows = Annotated[
+    bool, typer.Option("--shadows", help="Pairs: an object behind others that shade it, and the object alone.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -36,11 +39,13 @@ def triplets(
     images: Images = None,
     severity: Severity = None,
     pattern: Pattern = [],
-    size: OneSize = None,
+    size: do.Size = None,
     prompt: Annotated[
         Optional[str], typer.Option("--prompt", help="Text of every triplet; {label} becomes what the object is.")
     ] = None,
+    shadows: Shadows = False,
     color_space: do.ColorSpace = "linear",
+    recipe: do.Recipe = None,
     seed: do.Seed = None,
     shards: do.Shards = None,
     start: do.Start = 0,
@@ -51,21 +56,11 @@ def triplets(
 
     Try:  scenemaker data triplets -o out/triplets -n 24 --severity 0.3,0.6   then   scenemaker data show out/triplets
     """
-    triplet = _triplet(severity, pattern, size, prompt)
-    _make(
-        "triplets",
-        out,
-        count,
-        objects,
-        color_space,
-        images,
-        {"triplet": triplet},
-        seed,
-        shards,
-        start,
-        workers,
-        as_json,
-    )
+    STATE.json = as_json
+    told = _told(images, objects, color_space, severity, pattern, size, shadows=shadows, seed=seed)
+    if prompt is not None:
+        told["triplet"]["prompt"] = prompt
+    _make("triplets", recipe, told, out, count, start=start, shards=shards, workers=workers, as_json=as_json)
 
 
 def clips(
@@ -73,14 +68,15 @@ def clips(
     count: do.Count = 100,
     objects: do.Objects = [],
     images: Images = None,
-    frames: Annotated[int, typer.Option("--frames", min=2, help="Frames of the transition.")] = 8,
-    shadows: Annotated[
-        bool, typer.Option("--shadows", help="From an object behind others that shade it, to the object alone.")
-    ] = False,
+    frames: Annotated[
+        Optional[int], typer.Option("--frames", min=2, help="Frames of the transition, after the one that is given.")
+    ] = None,
+    shadows: Shadows = False,
     severity: Severity = None,
     pattern: Pattern = [],
-    size: OneSize = None,
+    size: do.Size = None,
     color_space: do.ColorSpace = "linear",
+    recipe: do.Recipe = None,
     seed: do.Seed = None,
     shards: do.Shards = None,
     start: do.Start = 0,
@@ -91,65 +87,82 @@ def clips(
 
     Try:  scenemaker data clips -o out/clips -n 12 --shadows --size 320x240   then   scenemaker data show out/clips
     """
+    STATE.json = as_json
+    told = _told(images, objects, color_space, severity, pattern, size, shadows=shadows, seed=seed)
+    if frames is not None:
+        told["clip"] = {"frames": frames}
+    _make("clips", recipe, told, out, count, start=start, shards=shards, workers=workers, as_json=as_json)
+
+
+def _told(
+    images: Path | None,
+    objects: list[str],
+    color_space: str,
+    severity: str | None,
+    pattern: list[str],
+    size: str | None,
+    *,
+    shadows: bool,
+    seed: int | None,
+) -> dict[str, Any]:
+    """The fields of ``OcclusionRecipe`` that were told, those of ``triplet`` and ``shadows`` nested.
+
+    Raises:
+        ConfigError: Options that exclude each other.
+    """
     from scenemaker.errors import ConfigError, expected
 
-    if shadows and (images is not None or pattern):
-        got = "--images" if images is not None else "--pattern"
-        raise ConfigError(expected("rendered objects with --shadows", got=got, remedy="leave one of the two out"))
-    values: dict[str, Any] = {"triplet": _triplet(severity, pattern, size, None), "clip": {"frames": frames}}
+    for clash, what, other in (
+        (shadows and images is not None, "rendered objects with --shadows", "--images"),
+        (shadows and pattern, "rendered objects with --shadows", "--pattern"),
+        (images is not None and objects, "one kind of target", "--images and --objects"),
+    ):
+        if clash:
+            raise ConfigError(expected(what, got=other, remedy="leave one of the two out"))
+    rows = [do.weighted(text, "name") for text in pattern]
+    sizes = None if size is None else do.sizes(size)
+    triplet = {
+        "severity": None if severity is None else _pair(severity),
+        "patterns": {row["name"]: row.get("weight", 1.0) for row in rows} or None,
+        "sizes": sizes,
+    }
+    told: dict[str, Any] = {"triplet": {k: v for k, v in triplet.items() if v is not None}}
     if shadows:
-        shape = {k: v for k, v in values["triplet"].items() if k in ("width", "height")}
-        values["shadows"] = shape | ({} if severity is None else {"hidden": _pair(severity)})
-    _make("clips", out, count, objects, color_space, images, values, seed, shards, start, workers, as_json)
+        if sizes is not None and len(sizes) > 1:
+            raise ConfigError(expected("one --size with --shadows", got=size, remedy="give one WIDTHxHEIGHT"))
+        shape = {} if sizes is None else {"width": sizes[0][0], "height": sizes[0][1]}
+        told["shadows"] = shape | ({} if severity is None else {"hidden": _pair(severity)})
+    given = {"images": None if images is None else str(images.absolute()), "seed": seed}
+    told |= {k: v for k, v in given.items() if v is not None}
+    sources = do.sources(objects, color_space)
+    return told | ({"objects": sources} if sources else {})
 
 
 def _make(
     kind: Literal["triplets", "clips"],
+    file: Path | None,
+    told: dict[str, Any],
     out: Path,
     count: int,
-    objects: list[str],
-    color_space: str,
-    images: Path | None,
-    values: dict[str, Any],
-    seed: int | None,
-    shards: int | None,
+    *,
     start: int,
+    shards: int | None,
     workers: int | None,
     as_json: bool,
 ) -> None:
+    """Makes the items of a recipe file, or of the defaults, with what was told on top."""
     from scenemaker.data.occlusion.jobs import OcclusionRecipe, generate_occlusion
-    from scenemaker.data.recipe import build_recipe
+    from scenemaker.data.recipe import build_recipe, read_toml
 
-    given = {"images": None if images is None else images.absolute(), "seed": seed}
-    values |= {k: v for k, v in given.items() if v is not None}
-    if objects:
-        values["objects"] = do.sources(objects, color_space)
-    recipe = build_recipe(OcclusionRecipe, values)
+    data = {} if file is None else read_toml(file)
+    for name, value in told.items():
+        data[name] = {**data.get(name, {}), **value} if isinstance(value, dict) else value
+    recipe = build_recipe(OcclusionRecipe, data)
     with do.Bar(kind, as_json) as step:
         report = generate_occlusion(
-            kind,
-            recipe,
-            out,
-            count,
-            start=start,
-            per_shard=shards,
-            workers=do.workers_of(workers),
-            progress=step,
+            kind, recipe, out, count, start=start, per_shard=shards, workers=do.workers_of(workers), progress=step
         )
     do.tell(report, kind, out, as_json)
-
-
-def _triplet(severity: str | None, pattern: list[str], size: str | None, prompt: str | None) -> dict[str, Any]:
-    """The fields of ``TripletRecipe`` that were told."""
-    rows = [do.weighted(text, "name") for text in pattern]
-    told: dict[str, Any] = {
-        "severity": None if severity is None else _pair(severity),
-        "patterns": {row["name"]: row.get("weight", 1.0) for row in rows} or None,
-        "prompt": prompt,
-    }
-    if size is not None:
-        told["width"], told["height"] = do.sizes(size)[0]
-    return {k: v for k, v in told.items() if v is not None}
 
 
 def _pair(text: str) -> list[float]:

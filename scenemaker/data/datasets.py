@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count as endless
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +24,17 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
+from scenemaker.data.storage.codec import sample_from_files
 from scenemaker.data.storage.folders import read_sample, scene_folders
-from scenemaker.data.storage.shards import read_shard, shard_paths
-from scenemaker.data.types import SceneSample
+from scenemaker.data.storage.shards import read_items, shard_paths
+from scenemaker.data.types import SceneSample, rng_for
 from scenemaker.errors import ConfigError, expected
 
 if TYPE_CHECKING:
     from scenemaker.data.recipe import SceneRecipe
+
+
+HELD = 32  # samples of a reader of public data that are in memory to be mixed
 
 
 def reader_of() -> tuple[int, int]:
@@ -38,6 +43,23 @@ def reader_of() -> tuple[int, int]:
     worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
     rank, ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else (0, 1)
     return rank * workers + worker, ranks * workers
+
+
+class _Epochs:
+    """Counts how often a data set was gone through; loader workers see what the training process sets."""
+
+    def __init__(self) -> None:
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which order comes next. With loader workers call it before each epoch, or all have the same order."""
+        self._epoch.fill_(epoch)
+
+    def _next_epoch(self) -> int:
+        epoch = int(self._epoch)
+        if get_worker_info() is None:
+            self._epoch += 1
+        return epoch
 
 
 class SceneFolders(Dataset[SceneSample]):
@@ -58,10 +80,11 @@ class SceneFolders(Dataset[SceneSample]):
         return read_sample(self.folders[index])
 
 
-class SceneShards(IterableDataset[SceneSample]):
+class SceneShards(_Epochs, IterableDataset[SceneSample]):
     """The samples of shards, streamed; every reader takes each n-th shard.
 
-    With fewer shards than readers, every reader goes through all shards and takes each n-th sample.
+    With fewer shards than readers, every reader goes through all shards and takes each n-th sample. Readers may get
+    unequal numbers of samples: where ranks must step together, stop each epoch at a fixed number of batches.
     """
 
     def __init__(self, source: str | Path | Sequence[str | Path], *, shuffle: int = 0, seed: int = 0) -> None:
@@ -71,23 +94,24 @@ class SceneShards(IterableDataset[SceneSample]):
             source: A folder of shards, or their files.
             shuffle: Samples held back to be given in random order, in every reader; shards are shuffled as well.
                 0 keeps the order.
-            seed: Of the shuffling, each epoch anew.
+            seed: Of the shuffling, each epoch anew (see ``set_epoch``).
 
         Raises:
             InputError: There is no shard.
         """
+        super().__init__()
         self.shards = shard_paths(source)
-        self.shuffle, self.seed, self._epoch = shuffle, seed, 0
+        self.shuffle, self.seed = shuffle, seed
 
     def __iter__(self) -> Iterator[SceneSample]:
         which, of = reader_of()
-        rng = np.random.default_rng([self.seed, self._epoch])
-        self._epoch += 1
+        rng = rng_for(self.seed, self._next_epoch(), "shards")
         shards = [self.shards[i] for i in rng.permutation(len(self.shards))] if self.shuffle else self.shards
         by_shard = len(shards) >= of
-        samples = (s for shard in (shards[which::of] if by_shard else shards) for s in read_shard(shard))
-        mine = samples if by_shard else (s for i, s in enumerate(samples) if i % of == which)
-        return _shuffled(mine, self.shuffle, rng) if self.shuffle else mine
+        items = ((p, *item) for p in (shards[which::of] if by_shard else shards) for item in read_items(p))
+        mine = items if by_shard else islice(items, which, None, of)
+        samples = (sample_from_files(files, f"{shard}:{key}") for shard, key, files in mine)
+        return _shuffled(samples, self.shuffle, rng) if self.shuffle else samples
 
 
 class SceneStream(IterableDataset[SceneSample]):
@@ -114,11 +138,11 @@ class SceneStream(IterableDataset[SceneSample]):
                 yield from maker(index).samples
 
 
-class MixedScenes(IterableDataset[SceneSample]):
+class MixedScenes(_Epochs, IterableDataset[SceneSample]):
     """Several sources, each sample drawn from one of them by weight; ends when every source has ended once.
 
-    A source that ends early starts again. Map-style sources (folders, readers with a length) are gone through in
-    random order, split over the readers.
+    A source that ends early starts again. Map-style sources (folders, lists) are gone through in random order, split
+    over the loader's workers; readers of public data come in the order of their files, mixed over ``HELD`` samples.
     """
 
     def __init__(self, sources: Sequence[tuple[Iterable[SceneSample] | Dataset[Any], float]], *, seed: int = 0) -> None:
@@ -127,25 +151,25 @@ class MixedScenes(IterableDataset[SceneSample]):
         Raises:
             ConfigError: No source, or a weight that is not positive.
         """
+        super().__init__()
         weights = [w for _, w in sources]
         if not sources or not all(w > 0 and np.isfinite(w) for w in weights):
             raise ConfigError(expected("sources with positive weights", got=weights, remedy="leave out those of 0"))
         self.sources = [s for s, _ in sources]
         self.weights = np.array(weights, np.float64) / sum(weights)
-        self.seed, self._epoch = seed, 0
+        self.seed = seed
 
     def __iter__(self) -> Iterator[SceneSample]:
         which, of = reader_of()
-        rng = np.random.default_rng([self.seed, self._epoch, which])
-        epoch = self._epoch
-        self._epoch += 1
+        epoch = self._next_epoch()
+        rng = rng_for(self.seed, epoch, f"mix {which}")
 
         def stream(k: int) -> Iterator[SceneSample]:
             """Source k from its beginning; its order is the same in every reader, for they share it out."""
-            source, order = self.sources[k], np.random.default_rng([self.seed, epoch, k, laps[k]])
+            source, order = self.sources[k], rng_for(self.seed, epoch, f"source {k} lap {laps[k]}")
             laps[k] += 1
             if hasattr(source, "iterate"):  # a reader of public data: leaves out damaged items, and lists them
-                return source.iterate(which, of)  # type: ignore[union-attr]
+                return _shuffled(source.iterate(which, of), HELD, order)  # type: ignore[union-attr]
             if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
                 permutation = order.permutation(len(source))  # type: ignore[arg-type]
                 return (source[int(i)] for i in permutation[which::of])  # type: ignore[index]
@@ -185,7 +209,8 @@ def collate(samples: Sequence[SceneSample], *, points: int | None = None) -> dic
         points: Complete points per object; None takes the least number that all have.
 
     Returns:
-        ``rgb`` (B, 3, H, W) float32 in [0, 1], ``labels`` (B, H, W) int64, ``depth`` (B, H, W) float32 (NaN where
+        ``rgb`` (B, 3, H, W) float32 in [0, 1], ``normals_cam`` (B, H, W, 3, NaN where unknown), ``amodal`` a list of
+        (n, H, W) bool or None, ``labels`` (B, H, W) int64, ``depth`` (B, H, W) float32 (NaN where
         unknown), ``K`` (B, 3, 3), ``T_cam_world`` (B, 4, 4), ``up_cam`` (B, 3, NaN where unknown); of the objects
         ``scene`` (N,) int64 (which sample), ``label_value`` (N,) int64 (its pixels in ``labels``), ``R_cam_obj``
         (N, 3, 3), ``t_cam_obj`` (N, 3), ``size`` (N, 3), ``scale`` (N,), ``visible_fraction`` (N,), ``points_obj``
@@ -216,6 +241,8 @@ def collate(samples: Sequence[SceneSample], *, points: int | None = None) -> dic
         "up_cam": each(lambda s: unknown if s.up_cam is None else s.up_cam),
         "scene": torch.tensor([b for b, s in enumerate(samples) for _ in range(len(s))], dtype=torch.int64),
         "label_value": torch.tensor([i + 1 for s in samples for i in range(len(s))], dtype=torch.int64),
+        "normals_cam": each(lambda s: np.full((*s.depth.shape, 3), np.nan) if s.normals_cam is None else s.normals_cam),
+        "amodal": [None if s.amodal is None else torch.from_numpy(s.amodal) for s in samples],
         "R_cam_obj": rows(lambda s: s.R_cam_obj),
         "t_cam_obj": rows(lambda s: s.t_cam_obj),
         "size": rows(lambda s: s.size),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,25 @@ from scenemaker.cache import default_cache_dir
 from scenemaker.data.objects.mixed import MixedObjects
 from scenemaker.data.recipe import LAYOUTS, RENDERERS, LayoutShare, ObjectsFrom, SceneRecipe
 from scenemaker.data.render.surroundings import draw_world
-from scenemaker.data.types import Arrangement, DataObject, Layout, ObjectSource, Renderer, SceneSample, View, rng_for
+from scenemaker.data.types import (
+    Arrangement,
+    DataObject,
+    Layout,
+    ObjectSource,
+    Renderer,
+    SceneSample,
+    View,
+    World,
+    rng_for,
+)
 from scenemaker.data.viewpoints import Viewpoints
-from scenemaker.data.visibility import BINS, bin_of, severe_views
+from scenemaker.data.visibility import BINS, bin_of, drop_hidden, severe_views, visibility
 from scenemaker.errors import ConfigError, InputError, PlacementError, expected
 from scenemaker.geometry.cameras import Camera
 from scenemaker.geometry.mesh import sample_surface
-from scenemaker.scene import F32
+from scenemaker.scene import F32, Bool
+
+ROUNDS = 4  # of cameras that are tried for a scene
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -35,19 +48,21 @@ class MadeScene:
         arrangement: Where its objects stand.
         samples: One per view.
         redrawn: Why earlier draws were dropped, one text each.
+        dropped_views: Views fewer than the recipe asks for: an object was hidden in every one that was tried.
     """
 
     index: int
     arrangement: Arrangement
     samples: tuple[SceneSample, ...]
     redrawn: tuple[str, ...]
+    dropped_views: int
 
 
 class SceneFactory:
     """Makes the scenes of a recipe: ``factory(n)`` is scene n, in any process, in any order."""
 
-    def __init__(self, recipe: SceneRecipe) -> None:
-        """Opens the sources of objects.
+    def __init__(self, recipe: SceneRecipe, *, workers: int = 1) -> None:
+        """Opens the sources of objects; ``workers`` processes look at folders that were not looked at before.
 
         Raises:
             InputError: A folder without a usable mesh.
@@ -55,7 +70,8 @@ class SceneFactory:
             BackendNotInstalledError: A layout or renderer needs a package that is missing.
         """
         self.recipe = recipe
-        self.objects = open_objects(recipe.objects)
+        self.sources = [open_source(config, workers) for config in recipe.objects]
+        self.objects = mixed(self.sources, recipe.objects)
         self.layouts = [open_layout(share) for share in recipe.layouts]
         self.viewpoints = Viewpoints(recipe.views)
         self.renderer = open_renderer(recipe.renderer, recipe.renderer_options)
@@ -75,9 +91,8 @@ class SceneFactory:
             rng = partial(rng_for, recipe.seed, index * recipe.tries + attempt)
             try:
                 arrangement = layout.arrange(self._objects(layout, rng("objects")), rng("layout"))
-                cameras = self._cameras(arrangement, index, rng("cameras"))
                 world = draw_world(arrangement, rng("surroundings"), recipe.surroundings)
-                views = [v for v in self.renderer.render(world, cameras) if self._wanted(v, index)]
+                views = self._views(arrangement, world, index, rng("cameras"))
                 if views:
                     return self._made(index, arrangement, views, redrawn)
                 redrawn.append("no view: an object is hidden in every one, or none is in the wanted bin")
@@ -92,33 +107,48 @@ class SceneFactory:
         count = int(rng.integers(layout.count[0], layout.count[1] + 1))
         return [self.objects.get(self.objects.draw(rng)) for _ in range(count)]
 
-    def _cameras(self, arrangement: Arrangement, index: int, rng: np.random.Generator) -> Sequence[Camera]:
-        if not self.recipe.bins:
-            return self.viewpoints.draw(arrangement, rng)
-        wanted = index % len(BINS)
-        count = self.recipe.views.views
-        views = severe_views(arrangement, self.viewpoints, rng, [wanted] * count, candidates=max(32, 10 * count))
-        found = [camera for camera in views if camera is not None]
-        if not found:
-            low, high = BINS[wanted]
-            what = f"a view with a visible fraction in [{low:g}, {high:g}]"
-            raise PlacementError(expected(what, got="none among the candidates", remedy="objects are drawn again"))
-        return found
+    def _views(self, arrangement: Arrangement, world: World, index: int, rng: np.random.Generator) -> list[View]:
+        """As many views as the recipe asks for; in place of one that is left out others are tried."""
+        wanted, views = self.recipe.views.views, list[View]()
+        for _ in range(ROUNDS if self.recipe.bins or self.recipe.views.mode == "random" else 1):
+            cameras = self._cameras(arrangement, index, wanted - len(views), rng)
+            views += [view for view in self.renderer.render(world, cameras) if self._suits(view, index)]
+            if len(views) >= wanted:
+                break
+        return views[:wanted]
 
-    def _wanted(self, view: View, index: int) -> bool:
+    def _cameras(self, arrangement: Arrangement, index: int, count: int, rng: np.random.Generator) -> Sequence[Camera]:
+        """Cameras that may suit: what they see was looked at in a small picture first."""
+        if self.recipe.bins:
+            bins = [index % len(BINS)] * count
+            found = severe_views(arrangement, self.viewpoints, rng, bins, candidates=max(32, 10 * count))
+            return [camera for camera in found if camera is not None]
+        cameras = self.viewpoints.draw(arrangement, rng)
+        if self.recipe.hidden == "drop":
+            meshes = [o.mesh for o in arrangement.objects]
+            seen = visibility(meshes, arrangement.S_world_obj, cameras).visible_fraction
+            cameras = [cameras[int(i)] for i in drop_hidden(seen)]
+        return cameras if self.recipe.views.mode != "random" else cameras[:count]
+
+    def _suits(self, view: View, index: int) -> bool:
         """Whether something is seen, nothing fully hidden where the recipe says so, and the wanted bin is filled."""
-        fractions = view.visible_fraction
-        seen = fractions > 0
+        seen = view.visible_fraction > 0
         if not (seen.all() if self.recipe.hidden == "drop" else seen.any()):
             return False
-        return not self.recipe.bins or index % len(BINS) in {bin_of(float(f)) for f in fractions[seen]}
+        return not self.recipe.bins or bool(_in_bin(view, index).any())
 
     def _made(self, index: int, arrangement: Arrangement, views: Sequence[View], redrawn: Sequence[str]) -> MadeScene:
         points = np.stack([surface_points(o, self.recipe.points) for o in arrangement.objects])
         samples = tuple(
             self._sample(index, number, arrangement, view, points, redrawn) for number, view in enumerate(views)
         )
-        return MadeScene(index=index, arrangement=arrangement, samples=samples, redrawn=tuple(redrawn))
+        return MadeScene(
+            index=index,
+            arrangement=arrangement,
+            samples=samples,
+            redrawn=tuple(redrawn),
+            dropped_views=max(self.recipe.views.views - len(samples), 0),
+        )
 
     def _sample(
         self,
@@ -162,8 +192,20 @@ class SceneFactory:
                 "index": index,
                 "view": number,
                 "redrawn": list(redrawn),
+                **({"chosen": self._chosen(view, index, number)} if self.recipe.bins else {}),
             },
         )
+
+    def _chosen(self, view: View, index: int, number: int) -> int:
+        """The object of a view that counts for its bin: one per view, so that the bins are filled alike."""
+        candidates = np.flatnonzero(_in_bin(view, index))
+        return int(candidates[number % len(candidates)])
+
+
+def _in_bin(view: View, index: int) -> Bool:
+    """(n,) whether objects are seen and fall into the bin of scene ``index``."""
+    wanted = index % len(BINS)
+    return np.array([f > 0 and bin_of(float(f)) == wanted for f in view.visible_fraction])
 
 
 def surface_points(obj: DataObject, count: int) -> F32:
@@ -184,11 +226,15 @@ def open_objects(configs: Sequence[ObjectsFrom]) -> ObjectSource:
     Raises:
         InputError: A folder without a usable mesh, or an unknown family.
     """
-    sources = [open_source(config) for config in configs]
+    return mixed([open_source(config) for config in configs], configs)
+
+
+def mixed(sources: Sequence[ObjectSource], configs: Sequence[ObjectsFrom]) -> ObjectSource:
+    """Sources as one, by the weights of their configs."""
     return sources[0] if len(sources) == 1 else MixedObjects(sources, [config.weight for config in configs])
 
 
-def open_source(config: ObjectsFrom) -> ObjectSource:
+def open_source(config: ObjectsFrom, workers: int = 1) -> ObjectSource:
     """The source that a config names.
 
     Raises:
@@ -201,7 +247,12 @@ def open_source(config: ObjectsFrom) -> ObjectSource:
     from scenemaker.data.objects.folder import FolderSource
 
     return FolderSource(
-        config.path, config.curation, color_space=config.color_space, cache_dir=default_cache_dir() / "scans"
+        config.path,
+        config.curation,
+        color_space=config.color_space,
+        cache_dir=default_cache_dir() / "scans",
+        name=Path(config.path).name,
+        workers=workers,
     )
 
 

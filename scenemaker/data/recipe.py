@@ -29,8 +29,8 @@ RENDERERS = {
 class ObjectsFrom(BaseModel, frozen=True, extra="forbid"):
     """One source of objects."""
 
-    path: str = Field(default="procedural", description="A folder of mesh files, or `procedural`.")
-    weight: float = Field(default=1.0, gt=0, description="How often objects are drawn from it, beside the others.")
+    path: str = Field(default="procedural", min_length=1, description="A folder of mesh files, or `procedural`.")
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="How often it is drawn from.")
     color_space: Literal["linear", "srgb"] = Field(default="linear", description="Of vertex colours in GLB files.")
     curation: Curation = Field(default_factory=Curation, description="Which files are left out.")
     families: tuple[str, ...] = Field(default=(), description="Of procedural objects; none takes all.")
@@ -40,7 +40,7 @@ class LayoutShare(BaseModel, frozen=True, extra="forbid"):
     """One way to arrange objects."""
 
     name: str = Field(default="plane", description=f"One of {', '.join(LAYOUTS)}.")
-    weight: float = Field(default=1.0, gt=0, description="How often it is taken, beside the others.")
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="How often it is taken.")
     options: dict[str, Any] = Field(default_factory=dict, description="Of the layout.")
 
     @field_validator("name")
@@ -71,8 +71,8 @@ class SceneRecipe(BaseModel, frozen=True, extra="forbid"):
     )
     bins: bool = Field(
         default=False,
-        description=f"For validation: in every view of scene n some object has a visible fraction in bin n modulo "
-        f"{len(BINS)} of {BINS}, so that all are filled alike.",
+        description=f"For validation: every view of scene n has a `chosen` object whose visible fraction is in bin n "
+        f"modulo {len(BINS)} of {BINS}: the chosen ones fill the bins alike.",
     )
     tries: int = Field(default=40, ge=1, description="Draws per scene before it is given up.")
 
@@ -84,12 +84,27 @@ class SceneRecipe(BaseModel, frozen=True, extra="forbid"):
             InputError: No such file, or not TOML.
             ConfigError: An unknown option or value.
         """
-        try:
-            data = tomllib.loads(path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            got = f"{path}: {error}"
-            raise InputError(expected("a recipe as a TOML file", got=got, remedy="check the file")) from None
-        return build_recipe(cls, data)
+        return build_recipe(cls, read_toml(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a recipe file; paths in it are relative to its folder.
+
+    Raises:
+        InputError: No such file, or not TOML.
+    """
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(expected("a recipe as a TOML file", got=f"{path}: {error}", remedy="check the file")) from None
+    home = path.absolute().parent  # paths in it are relative to the file
+    for source in data.get("objects", ()):
+        if source.get("path", "procedural") != "procedural":
+            source["path"] = str(home / source["path"])
+    for table, name in ((data, "images"), (data.get("surroundings", {}), "environments")):
+        if name in table:
+            table[name] = str(home / table[name])
+    return data
 
 
 def build_recipe(kind: type[Any], data: dict[str, Any]) -> Any:
@@ -104,7 +119,8 @@ def build_recipe(kind: type[Any], data: dict[str, Any]) -> Any:
         first = error.errors()[0]
         where = ".".join(str(p) for p in first["loc"]) or kind.__name__
         got = f"{where} = {first.get('input')!r}: {first['msg']}"
-        raise ConfigError(expected("a valid recipe", got=got, remedy="see its fields in the documentation")) from None
+        remedy = f"its fields are: {', '.join(kind.model_fields)}"
+        raise ConfigError(expected("a valid recipe", got=got, remedy=remedy)) from None
 
 
-__all__ = ["LAYOUTS", "RENDERERS", "LayoutShare", "ObjectsFrom", "SceneRecipe", "build_recipe"]
+__all__ = ["LAYOUTS", "RENDERERS", "LayoutShare", "ObjectsFrom", "SceneRecipe", "build_recipe", "read_toml"]

@@ -19,9 +19,9 @@ from scenemaker.data.visibility import BINS, bin_of
 from scenemaker.errors import InputError, expected
 from scenemaker.scene import U8
 
-TILE_PX, SHEET_PX = 200, 1800
+TILE_PX, SHEET_PX, PAPER = 200, 1800, 214
 OUTLINE = (255, 90, 0)
-KINDS = ("scene.json", "triplet.json", "clip.json")
+KINDS = ("scene.json", "triplet.json", "clip.json", "shadow.json")
 
 
 def is_shards(root: Path) -> bool:
@@ -79,7 +79,11 @@ def statistics_of(root: Path) -> dict[str, Any]:
     Raises:
         InputError: A file or shard is damaged.
     """
-    scenes = statistics(infos(root))
+    try:
+        scenes = statistics(infos(root))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        got = f"one below {root} without {error}" if isinstance(error, KeyError) else f"{root}: {error}"
+        raise InputError(expected("whole scene.json files", got=got, remedy="make the data again")) from None
     if scenes["views"]:
         return scenes
     return triplet_statistics(info for name in KINDS[1:] for info in infos(root, name))
@@ -90,13 +94,15 @@ def statistics(infos: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
     Returns:
         ``scenes``, ``views``, ``objects`` (placed, once per view); ``objects_per_view`` {number: views}; ``layouts``
-        {name: views}; ``bins`` {bin of visible fraction: objects}; quantiles (5 %, 50 %, 95 %) of ``visible_fraction``,
+        {name: views}; ``bins`` {bin of visible fraction: objects that are seen}, ``chosen_bins`` the same of chosen
+        ones; quantiles (5 %, 50 %, 95 %) of ``visible_fraction``,
         ``elevation_deg``, ``size_over_distance`` (longest side over distance from the camera) and ``picture_share``
         (visible pixels over those of the picture); ``sizes_px`` {"WxH": views}; ``redrawn`` {reason: draws}.
     """
     scenes: set[Any] = set()
     redrawn: dict[Any, Sequence[str]] = {}
-    per_view, layouts, sizes, bins = Counter[int](), Counter[str](), Counter[str](), Counter[int]()
+    per_view, layouts, sizes = Counter[int](), Counter[str](), Counter[str]()
+    bins, chosen_bins = Counter[int](), Counter[int]()
     values: dict[str, list[float]] = {
         n: [] for n in ("visible_fraction", "elevation_deg", "size_over_distance", "picture_share")
     }
@@ -110,13 +116,15 @@ def statistics(infos: Iterable[dict[str, Any]]) -> dict[str, Any]:
         placed = [o for o in info["objects"] if o["t_cam_obj"] is not None]
         per_view[len(placed)] += 1
         layouts[data.get("layout", "unknown")] += 1
+        if "chosen" in data:
+            chosen_bins[bin_of(data["visible_fraction"][data["chosen"]])] += 1
         sizes[f"{info['width']}x{info['height']}"] += 1
         fractions = data.get("visible_fraction") or [
             o["visible"] / o["amodal"] if o.get("amodal") else None for o in placed
         ]
         known = [float(f) for f in fractions if f is not None]
         values["visible_fraction"] += known
-        bins.update(bin_of(f) for f in known)
+        bins.update(bin_of(f) for f in known if f > 0)  # hidden ones count nowhere
         if info.get("up_cam") is not None:
             values["elevation_deg"].append(math.degrees(math.asin(max(-1.0, min(1.0, -info["up_cam"][2])))))
         for o in placed:
@@ -131,6 +139,7 @@ def statistics(infos: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "objects_per_view": {str(k): per_view[k] for k in sorted(per_view)},
         "layouts": {k: layouts[k] for k in sorted(layouts)},
         "bins": {f"{low:g}-{high:g}": bins[i] for i, (low, high) in enumerate(BINS)},
+        "chosen_bins": {f"{low:g}-{high:g}": chosen_bins[i] for i, (low, high) in enumerate(BINS) if chosen_bins},
         **{name: _quantiles(v) for name, v in values.items()},
         "sizes_px": {k: sizes[k] for k in sorted(sizes)},
         "redrawn": dict(Counter(r for reasons in redrawn.values() for r in reasons).most_common()),
@@ -139,13 +148,14 @@ def statistics(infos: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 def triplet_statistics(infos: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """``items``; ``patterns`` {name: items}; quantiles (5 %, 50 %, 95 %) of ``severity``; ``labels`` {label: items}."""
-    patterns, labels, severity = Counter[str](), Counter[str](), []
+    patterns, labels, severity, items = Counter[str](), Counter[str](), [], 0
     for info in infos:
-        patterns[info.get("pattern", "none")] += 1
+        items += 1
+        patterns.update([info["pattern"]] if "pattern" in info else [])
         labels[info.get("label") or "unknown"] += 1
         severity += [float(info["severity"])] if "severity" in info else []
     return {
-        "items": sum(patterns.values()),
+        "items": items,
         "patterns": {k: patterns[k] for k in sorted(patterns)},
         "severity": _quantiles(severity),
         "labels": dict(labels.most_common(12)),
@@ -163,7 +173,7 @@ def as_text(stats: dict[str, Any]) -> str:
         lines = [f"{stats['items']} items"]
     else:
         lines = [f"{stats['scenes']} scenes, {stats['views']} views, {stats['objects']} objects"]
-    for name in ("objects_per_view", "layouts", "bins", "sizes_px", "patterns", "labels"):
+    for name in ("objects_per_view", "layouts", "bins", "chosen_bins", "sizes_px", "patterns", "labels"):
         rows = stats.get(name, {})
         total = max(sum(rows.values()), 1)
         lines += [f"\n{name.replace('_', ' ')}"] if rows else []
@@ -191,16 +201,22 @@ def pictures(root: Path, count: int) -> list[U8]:
         shards = _shards(root)
         chosen = [shards[i] for i in _spread(len(shards), count)]
         share = -(-count // len(chosen))
-        return [_picture(files) for shard in chosen for files in _members(shard, ".png", share)][:count]
+        found = [_picture(files, str(shard)) for shard in chosen for files in _members(shard, ".png", share)][:count]
+        if not found:
+            raise InputError(expected("shards with pictures", got=str(root), remedy="make some with these commands"))
+        return found
     folders = _folders(root, KINDS)
     if not folders:
         got = str(root) if root.exists() else f"{root}: no such folder"
         raise InputError(expected("a data set", got=got, remedy="make one: scenemaker data scenes -o OUT"))
-    return [_picture({p.name: p.read_bytes() for p in folders[i].glob("*.png")}) for i in _spread(len(folders), count)]
+    return [
+        _picture({p.name: p.read_bytes() for p in folders[i].glob("*.png")}, str(folders[i]))
+        for i in _spread(len(folders), count)
+    ]
 
 
 def contact_sheet(tiles: Sequence[U8], columns: int | None = None) -> U8:
-    """(H, W, 3) uint8: pictures in rows on white, each fitted into a box of the area of ``TILE_PX`` squared.
+    """(H, W, 3) uint8: pictures in rows on grey, each fitted into a box of the area of ``TILE_PX`` squared.
 
     The box has the shape of the middle one of the pictures; as many columns as fit ``SHEET_PX`` if none are given.
     """
@@ -211,7 +227,7 @@ def contact_sheet(tiles: Sequence[U8], columns: int | None = None) -> U8:
     columns = max(min(columns or SHEET_PX // box_w, len(tiles)), 1)
     gap = 4
     rows = -(-len(tiles) // columns)
-    sheet = np.full((rows * (box_h + gap) + gap, columns * (box_w + gap) + gap, 3), 255, np.uint8)
+    sheet = np.full((rows * (box_h + gap) + gap, columns * (box_w + gap) + gap, 3), PAPER, np.uint8)
     for i, tile in enumerate(tiles):
         zoom = min(box_w / tile.shape[1], box_h / tile.shape[0])
         w, h = max(round(tile.shape[1] * zoom), 1), max(round(tile.shape[0] * zoom), 1)
@@ -227,16 +243,17 @@ def _spread(n: int, count: int) -> list[int]:
     return np.unique(np.linspace(0, n - 1, min(n, count)).round().astype(int)).tolist()
 
 
-def _picture(files: dict[str, bytes]) -> U8:
+def _picture(files: dict[str, bytes], where: str) -> U8:
     """What shows an item."""
-    if "labels.png" in files:
-        rgb, labels = png_array(files["rgb.png"])[..., :3].copy(), png_array(files["labels.png"])
-        rgb[_outline(labels)] = OUTLINE
-        return rgb
-    shown = [png_array(files[n])[..., :3] for n in sorted(files) if n.endswith(".png") and not n.startswith("mask")]
-    if not shown:
-        raise InputError(expected("pictures", got=", ".join(sorted(files)) or "none", remedy="make the data again"))
-    return np.concatenate(shown, 1)
+    try:
+        if "labels.png" in files:
+            rgb, labels = png_array(files["rgb.png"])[..., :3].copy(), png_array(files["labels.png"])
+            rgb[_outline(labels)] = OUTLINE
+            return rgb
+        names = [n for n in sorted(files) if n.endswith(".png") and not n.startswith("mask")]
+        return np.concatenate([png_array(files[n])[..., :3] for n in names], 1)
+    except (KeyError, ValueError, IndexError) as error:
+        raise InputError(expected("whole pictures", got=f"{where}: {error}", remedy="make the data again")) from None
 
 
 def _outline(labels: NDArray[Any]) -> NDArray[np.bool_]:

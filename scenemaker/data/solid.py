@@ -7,6 +7,7 @@ inside: what slips in there would vanish in what looks solid.
 
 from __future__ import annotations
 
+import atexit
 from types import ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -20,6 +21,7 @@ from scenemaker.geometry.mesh import Mesh
 from scenemaker.scene import Bool
 
 _solids: WeakKeyDictionary[Mesh, Solid] = WeakKeyDictionary()
+atexit.register(_solids.clear)  # libigl prints a warning for every tree that outlives it
 STEP = 1e-4  # of the longest side: how far from a face its two sides are looked at
 
 

@@ -137,38 +137,6 @@ def drop_hidden(visible_fraction: ArrayLike) -> NDArray[np.int64]:
     return np.flatnonzero((np.asarray(visible_fraction) > 0).all(1))
 
 
-class Quota:
-    """Fills the bins of a validation set: tells of each view whether an object in it is still wanted.
-
-    What is taken depends on what was taken before. Offer the views in one fixed order (scene by scene in the order of
-    their indices, view by view), then the set is the same whoever made the scenes, and in how many processes.
-    """
-
-    def __init__(self, wanted: Sequence[int]) -> None:
-        """An empty set that wants so many objects in each bin of ``BINS``."""
-        if len(wanted) != len(BINS) or min(wanted) < 0:
-            raise InputError(expected(f"{len(BINS)} counts, one per bin", got=tuple(wanted), remedy="give 100,100,100"))
-        self.wanted, self.counts = tuple(wanted), [0] * len(BINS)
-
-    @property
-    def missing(self) -> tuple[int, ...]:
-        """How many objects each bin still wants."""
-        return tuple(max(w - c, 0) for w, c in zip(self.wanted, self.counts, strict=True))
-
-    def offer(self, visible_fraction: ArrayLike) -> bool:
-        """Takes the view with objects of these fractions (n,), or tells that no bin wants one of them.
-
-        A view is taken whole, so that bins may end with more than was wanted. Objects of fraction 0 (hidden or
-        outside) count nowhere.
-        """
-        bins = [bin_of(float(f)) for f in np.asarray(visible_fraction, np.float64) if f > 0]
-        if not any(self.missing[b] for b in bins):
-            return False
-        for b in bins:
-            self.counts[b] += 1
-        return True
-
-
 def severe_views(
     arrangement: Arrangement,
     viewpoints: Viewpoints,

@@ -65,7 +65,8 @@ def read_mesh(path: Path, color_space: ColorSpace = "linear") -> tuple[Mesh, tup
         raise
     except Exception as error:  # whatever a damaged file makes the reader trip over
         files.refuse()
-        got = f"{path}: {error or type(error).__name__}"
+        why = "not what its name says" if isinstance(error, ImportError) else error or type(error).__name__
+        got = f"{path}: {why}"
         raise InputError(expected("a whole mesh file", got=got, remedy="save it again as GLB")) from error
     files.refuse()
     mesh, notices = mesh_from_trimesh(scene, str(path), tree, linear=color_space == "linear")

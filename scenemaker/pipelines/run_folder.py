@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from scenemaker.cache import output_errors, process_runs
+from scenemaker.cache import locked
 from scenemaker.errors import InputError, OutputError, expected
 
-LOCK = ".lock"
 RUN_FILE = "run.json"
 NAMES = (
     *("rgb.png", "labels.png", "depth.npy", "amodal.npz", "scene.json", "scene.glb", "report.html"),
@@ -32,14 +30,8 @@ def claim(folder: Path, given: Sequence[object] = ()) -> Iterator[None]:
     """
     check_inputs(folder, given)
     check_ours(folder, marks=(RUN_FILE, "stages"))
-    with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = folder / LOCK
-        _take(lock)
-    try:
+    with locked(folder):
         yield
-    finally:
-        lock.unlink(missing_ok=True)
 
 
 def check_inputs(folder: Path, given: Sequence[object]) -> None:
@@ -65,23 +57,3 @@ def check_ours(folder: Path, marks: Sequence[str]) -> None:
     if foreign:
         got = f"{folder} with {', '.join(foreign)} that no run of ours wrote"
         raise OutputError(expected("a new folder, or that of a run", got=got, remedy="choose another -o"))
-
-
-def _take(lock: Path) -> None:
-    for _ in range(2):
-        try:
-            handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-        except FileExistsError:
-            text = lock.read_text() if lock.exists() else ""
-            if text.isdecimal() and int(text) != os.getpid() and process_runs(int(text)):
-                got = f"{lock.parent} in use by process {text}"
-                raise OutputError(
-                    expected(
-                        "a folder that no other run writes to", got=got, remedy="wait for it, or choose another -o"
-                    )
-                ) from None
-            lock.unlink(missing_ok=True)  # of a run that was killed
-        else:
-            with os.fdopen(handle, "w") as file:
-                file.write(str(os.getpid()))
-            return

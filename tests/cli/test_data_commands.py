@@ -58,7 +58,7 @@ def test_own_meshes_mixed_with_procedural_ones(tmp_path: Path) -> None:
     data("scenes", "-o", out, "-n", 4, *SMALL, "--objects", f"{folder}=5", "--objects", "procedural=0.1")
     rows = [json.loads(p.read_text())["data"]["objects"] for p in sorted(out.glob("0*/00/scene.json"))]
     used = {name for row in rows for name in row}
-    assert {"folder:crate", "folder:ball"} <= used
+    assert {"meshes:crate", "meshes:ball"} <= used
     recipe = json.loads((out / "dataset.json").read_text())["recipe"]
     assert [o["weight"] for o in recipe["objects"]] == [5.0, 0.1]
 

@@ -60,6 +60,19 @@ def test_shuffling_differs_by_epoch_and_repeats_by_seed(tmp_path: Path) -> None:
     assert [s.key for s in again] == first
 
 
+@pytest.mark.parametrize("persistent", [False, True])
+def test_epochs_are_set_for_workers_too(tmp_path: Path, persistent: bool) -> None:
+    data = SceneShards(shards(tmp_path), shuffle=8, seed=3)
+    loader = DataLoader(data, batch_size=None, num_workers=2, persistent_workers=persistent)
+    orders = []
+    for epoch in (0, 1, 0):
+        data.set_epoch(epoch)
+        orders.append([s.key for s in loader])
+    assert sorted(orders[0]) == sorted(orders[1]) == ALL
+    assert orders[0] != orders[1]
+    assert orders[0] == orders[2]
+
+
 def test_folders(tmp_path: Path) -> None:
     writer = FolderWriter(tmp_path)
     for i in range(3):

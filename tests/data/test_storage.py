@@ -139,6 +139,35 @@ def test_killed_run_goes_on(tmp_path: Path) -> None:
     assert folder_digest(tmp_path / "cut") == folder_digest(tmp_path / "whole")
 
 
+def test_killed_between_joining_and_removing(tmp_path: Path) -> None:
+    """Pieces that a shard already holds go; no scene is in two shards."""
+    writer = write_scenes(tmp_path, [0, 1, 2])
+    pieces = {p.name: p.read_bytes() for p in writer.pieces.glob("*.piece")}
+    writer.finish()
+    writer.pieces.mkdir()
+    for name, data in pieces.items():
+        (writer.pieces / name).write_bytes(data)
+    again = ShardWriter(tmp_path, 4)
+    again.finish()
+    keys = [s.key for p in shard_paths(tmp_path) for s in read_shard(p)]
+    assert keys == [f"{i:06d}_{v:02d}" for i in range(3) for v in range(2)]
+
+
+def test_skipped_objects_of_a_run_are_left_out() -> None:
+    files = sample_files(sample_of("x"))
+    data = json.loads(files["scene.json"])
+    data["objects"][1] |= {"status": "skipped", "R_cam_obj": None, "t_cam_obj": None, "size": None, "scale": None}
+    del data["data"]
+    del files["points.npz"]
+    whole = sample_of("x")
+    left = sample_from_files({**files, "scene.json": json.dumps(data).encode()}, "it")
+    assert left.names == ("thing_1", "thing_3")
+    assert np.array_equal(left.labels == 2, whole.labels == 3)
+    assert not ((whole.labels == 2) & (left.labels > 0)).any()
+    assert left.amodal is not None and whole.amodal is not None
+    assert np.array_equal(left.amodal, whole.amodal[[0, 2]])
+
+
 def test_more_scenes_join_later(tmp_path: Path) -> None:
     write_scenes(tmp_path, list(range(6))).finish()
     writer = ShardWriter(tmp_path, 4)

@@ -13,7 +13,6 @@ from scenemaker.data.viewpoints import Viewpoints
 from scenemaker.data.visibility import (
     BINS,
     LEAST_DEG,
-    Quota,
     bin_of,
     drop_hidden,
     outline_box,
@@ -128,24 +127,6 @@ def test_bins():
 
 def test_drop_hidden_keeps_views_in_which_all_are_seen():
     assert drop_hidden([[1, 0.2], [0, 1], [0.01, 1], [1, 0]]).tolist() == [0, 2]
-
-
-def test_quota_takes_what_is_wanted_in_order():
-    quota = Quota((2, 1, 1))
-    assert quota.offer([1.0]) and quota.missing == (2, 1, 0)
-    assert not quota.offer([0.9, 0.8])  # the last bin is full
-    assert quota.offer([0.9, 0.5, 0.0]) and quota.counts == [0, 1, 2]  # a hidden object counts nowhere
-    assert not quota.offer([0.0])
-    assert quota.offer([0.1, 0.2, 0.3]) and quota.counts == [3, 1, 2]
-    assert quota.missing == (0, 0, 0)
-    assert not quota.offer([0.1, 0.5, 0.9])
-
-
-@pytest.mark.parametrize("wanted", [(1, 2), (1, -1, 0)])
-def test_quota_needs_a_count_per_bin(wanted: tuple[int, ...]):
-    with pytest.raises(InputError) as error:
-        Quota(wanted)
-    assert str(error.value) == f"expected 3 counts, one per bin; got {wanted}; give 100,100,100"
 
 
 def test_severe_views_are_what_was_asked():

@@ -16,6 +16,7 @@ from typing import Any
 from scenemaker.cache import digest, write_atomic
 from scenemaker.data.objects.curation import FileFacts, examine
 from scenemaker.data.parallel import each
+from scenemaker.errors import OutputError
 from scenemaker.inputs.mesh_files import SUFFIXES, ColorSpace
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,11 @@ class Scan:
     def _save(self) -> None:
         if self.path is not None:
             sound = {file: row for file, row in self.rows.items() if row["problem"] is None}
-            write_atomic(self.path, json.dumps({"folder": str(self.folder), "files": sound}, sort_keys=True))
+            text = json.dumps({"folder": str(self.folder), "files": sound}, sort_keys=True)
+            try:
+                write_atomic(self.path, text)
+            except OutputError as error:  # a cache that cannot be written costs time, no result
+                log.warning("the scan of %s is not kept: %s", self.folder, error)
 
 
 def _stamp(path: Path) -> list[int] | None:

@@ -9,11 +9,12 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from scenemaker.data.generate import Place, Report, Writer, generate
-from scenemaker.data.make import open_objects
+from scenemaker.cache import digest
+from scenemaker.data.generate import Outcome, Place, Report, Writer, files_of, generate, skips_of
+from scenemaker.data.make import open_objects, open_source
 from scenemaker.data.occlusion.cast_shadows import ShadowRecipe, make_shadow_pair
 from scenemaker.data.occlusion.clips import ClipRecipe, clip_of, clip_of_pair
-from scenemaker.data.occlusion.files import clip_files, triplet_files
+from scenemaker.data.occlusion.files import clip_files, shadow_files, triplet_files
 from scenemaker.data.occlusion.images import ImageTargets
 from scenemaker.data.occlusion.rendered import RenderedTargets, TargetViews
 from scenemaker.data.occlusion.targets import TargetSource
@@ -21,6 +22,7 @@ from scenemaker.data.occlusion.triplets import TripletRecipe, make_triplet
 from scenemaker.data.recipe import ObjectsFrom
 from scenemaker.data.render.surroundings import SurroundingsConfig
 from scenemaker.data.types import ObjectSource
+from scenemaker.errors import PlacementError
 
 Kind = Literal["triplets", "clips"]
 
@@ -36,7 +38,7 @@ class OcclusionRecipe(BaseModel, frozen=True, extra="forbid"):
     triplet: TripletRecipe = Field(default_factory=TripletRecipe, description="Patterns, severity, sizes, prompt.")
     clip: ClipRecipe = Field(default_factory=ClipRecipe, description="Frames of clips.")
     shadows: ShadowRecipe | None = Field(
-        default=None, description="Clips from an object behind others that shade it, to the object alone."
+        default=None, description="Pairs instead of triplets: an object behind others that shade it, and it alone."
     )
 
 
@@ -64,19 +66,22 @@ class OcclusionJob:
     def _writer(self) -> Writer:
         return self.place.writer()
 
-    def __call__(self, index: int) -> list[str]:
+    def __call__(self, index: int) -> Outcome:
         """Makes and writes item ``index``."""
-        files = self._made(index)
+        try:
+            files = self._made(index)
+        except PlacementError as error:
+            return Outcome(failed=str(error))
         if self.place.per_shard is not None:
             files = {f"{index:06d}.{name}": data for name, data in files.items()}
         self._writer.write_files(index, files)
-        return []
+        return Outcome()
 
     def _made(self, index: int) -> dict[str, bytes]:
         r = self.recipe
-        if self.kind == "clips" and r.shadows is not None:
+        if r.shadows is not None:
             pair = make_shadow_pair(r.shadows, self._objects, seed=r.seed, index=index, surroundings=r.surroundings)
-            return clip_files(clip_of_pair(pair, r.clip))
+            return clip_files(clip_of_pair(pair, r.clip)) if self.kind == "clips" else shadow_files(pair)
         triplet = make_triplet(r.triplet, self._targets, seed=r.seed, index=index)
         return clip_files(clip_of(triplet, r.clip)) if self.kind == "clips" else triplet_files(triplet)
 
@@ -99,9 +104,11 @@ def generate_occlusion(
         OutputError, PlacementError: As ``generate``.
     """
     place = Place(Path(out), per_shard, kind)
-    content = {"kind": kind, "recipe": recipe.model_dump(mode="json")}
     images = None if recipe.images is None else ImageTargets(recipe.images)
-    if images is None:
-        open_objects(recipe.objects)  # what is wrong with them is said before any worker starts
+    sources = [] if images is not None else [open_source(config, workers=workers) for config in recipe.objects]
+    skipped = skips_of(sources) if images is None else list(images.skipped)
+    content = {"kind": kind, "recipe": recipe.model_dump(mode="json"), **files_of(sources)}
+    if images is not None:
+        content["files"] = {"count": len(images.files), "digest": digest(list(images.files))[:16]}
     job = OcclusionJob(kind, recipe, place, images)
-    return generate(job, place, content, count, start=start, workers=workers, progress=progress)
+    return generate(job, place, content, count, start=start, workers=workers, skipped=skipped, progress=progress)

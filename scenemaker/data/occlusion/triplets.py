@@ -22,7 +22,7 @@ from scenemaker.data.occlusion.cutout import cutout
 from scenemaker.data.occlusion.severity import occlude, removed_share
 from scenemaker.data.occlusion.targets import TargetSource, over, resized, trimmed
 from scenemaker.data.types import rng_for
-from scenemaker.errors import PlacementError, expected
+from scenemaker.errors import InputError, PlacementError, expected
 from scenemaker.scene import U8, Bool
 
 Pattern = Literal["cutout", "corner", "brush"]
@@ -31,6 +31,7 @@ PROMPT = (
     "shape, colours and material; keep what is visible as it is, and leave the background plain white."
 )
 UNKNOWN_LABEL = "object"
+SHORT = 0.03  # by which the removed share may be less than asked, so that something stays visible
 TRIES = 20  # targets
 
 
@@ -39,6 +40,9 @@ class TripletRecipe(BaseModel, frozen=True, extra="forbid"):
 
     width: int = Field(default=512, ge=16, le=4096, description="Of the pictures, in pixels.")
     height: int = Field(default=512, ge=16, le=4096, description="Of the pictures, in pixels.")
+    sizes: tuple[tuple[int, int], ...] = Field(
+        default=(), description="(width, height) of which one is drawn per triplet, instead of width and height."
+    )
     patterns: dict[Pattern, float] = Field(
         default={"cutout": 0.5, "corner": 0.25, "brush": 0.25},
         description="How often each pattern is drawn, as weights: object cut-outs, border crops, brush strokes.",
@@ -71,10 +75,12 @@ class TripletRecipe(BaseModel, frozen=True, extra="forbid"):
 
     @model_validator(mode="after")
     def _ranges(self) -> TripletRecipe:
+        if any(not 16 <= side <= 4096 for size in self.sizes for side in size):
+            raise ValueError("sizes must be (width, height) of 16 to 4096 pixels")
         for name in ("severity", "object_share"):
             low, high = getattr(self, name)
-            if not 0 < low <= high <= 1:
-                raise ValueError(f"{name} must be two numbers in (0, 1], the smaller first")
+            if not 0.01 <= low <= high <= 1:
+                raise ValueError(f"{name} must be two numbers from 0.01 to 1, the smaller first")
         return self
 
 
@@ -129,11 +135,14 @@ def make_triplet(recipe: TripletRecipe, targets: TargetSource, *, seed: int, ind
     weights = np.array([recipe.patterns[name] for name in names])
     pattern: Pattern = names[int(rng.choice(len(names), p=weights / weights.sum()))]
     severity = float(rng.uniform(*recipe.severity))
-    failed: PlacementError | None = None
+    if recipe.sizes:
+        width, height = recipe.sizes[int(rng.integers(len(recipe.sizes)))]
+        recipe = recipe.model_copy(update={"width": width, "height": height})
+    failed: PlacementError | InputError | None = None
     for _ in range(TRIES):
         try:
             return _attempt(recipe, targets, pattern, severity, rng)
-        except PlacementError as error:
+        except (PlacementError, InputError) as error:  # a file that cannot be read any more: another one
             failed = error
     what = f"a target for {pattern} at severity {severity:.2f} among {TRIES}"
     raise PlacementError(expected(what, got=f"none ({failed})", remedy="change the recipe or the targets"))
@@ -148,8 +157,8 @@ def _attempt(
     amodal = rgba[..., 3] >= 128
     pixels = int(np.count_nonzero(amodal))
     asked = min(severity, 1 - 2 * recipe.min_visible_px / max(pixels, 1))
-    if asked <= 0:
-        what = f"an object of more than {2 * recipe.min_visible_px} px"
+    if asked < severity - SHORT:
+        what = f"an object of more than {int(2 * recipe.min_visible_px / max(1 - severity, SHORT))} px"
         raise PlacementError(expected(what, got=f"{pixels} px of {target.key}", remedy="ask for larger ones"))
 
     def drawn() -> Bool:

@@ -11,6 +11,7 @@ import logging
 import shutil
 import subprocess
 import tempfile
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class CyclesConfig(BaseModel):
     )
     denoise: bool = Field(default=False, description="Clean the picture with Open Image Denoise")
     bounces: int = Field(default=4, ge=0, description="How often a light path may be reflected")
-    seed: int = Field(default=0, ge=0, description="Of the noise; view i uses seed + i")
+    seed: int = Field(default=0, ge=0, description="Of the noise; every world and view has its own")
     threads: int = Field(default=0, ge=0, description="Processor threads, 0 takes all; pictures do not depend on it")
     python: Path | None = Field(default=None, description="A Python that has bpy, instead of the installed one")
 
@@ -246,6 +247,7 @@ def write_job(
         "cameras": [_camera(camera) for camera in cameras],
         "passes": passes,
         **config.model_dump(exclude={"python"}),
+        "seed": (config.seed + zlib.crc32(np.asarray(world.S_world_obj, np.float64).tobytes())) % 2**31,
     }
     with output_errors(folder):
         (folder / "job.json").write_text(json.dumps(job), "utf-8")

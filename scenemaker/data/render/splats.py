@@ -16,6 +16,7 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor
 
+from scenemaker.data.layouts.options import Count
 from scenemaker.data.types import ObjectSource
 from scenemaker.errors import InputError, expected
 from scenemaker.geometry.mesh import sample_surface
@@ -26,7 +27,7 @@ _Uniform = Callable[..., Tensor]
 class SplatConfig(BaseModel, frozen=True, extra="forbid"):
     """What scenes of splats look like."""
 
-    count: tuple[int, int] = Field(default=(1, 5), description="Least and greatest number of objects.")
+    count: Count = Field(default=(1, 5), description="Least and greatest number of objects.")
     width: int = Field(default=80, ge=8, description="Of the picture, in pixels.")
     height: int = Field(default=60, ge=8, description="Of the picture, in pixels.")
     points: int = Field(default=1024, ge=16, description="Surface points per object that are splatted.")
@@ -123,6 +124,8 @@ class SplatSource:
 
     def make(self, batch: int, generator: torch.Generator) -> SplatBatch:
         """B scenes; equal generator states give equal batches on one device and version of torch."""
+        if batch < 1:
+            raise InputError(expected("a batch of at least one scene", got=batch, remedy="give 64, say"))
         c, device = self.config, self.bank.points_obj.device
         n = c.count[1]
 

@@ -16,7 +16,8 @@ from scenemaker.scene import F32
 CREASE_DEG = 40.0  # faces that meet at a sharper angle are shaded with an edge between them
 POINTS = 1024  # surface points that tell how much of an object is in the picture
 GREY = 190  # sRGB of a mesh without colours, as in geometry.raycast
-KEEP_FACES = 4_000_000  # faces of all kept surfaces: some 500 MB
+KEEP_BYTES = 512 << 20  # of all kept surfaces, as estimated
+_FACE_BYTES, _PIXEL_BYTES = 128, 16  # with search tree and normals; as floats with smaller copies
 
 
 class Surface:
@@ -89,6 +90,12 @@ class Surface:
         return (self.colours if self.texture is None else self.texture[-1].reshape(-1, 3)).mean(0)
 
 
+def _bytes(mesh: Mesh) -> int:
+    """What the surface of a mesh takes, roughly."""
+    pixels = 0 if mesh.texture is None else mesh.texture.shape[0] * mesh.texture.shape[1]
+    return len(mesh.faces) * _FACE_BYTES + pixels * _PIXEL_BYTES
+
+
 _kept: WeakKeyDictionary[Mesh, Surface] = WeakKeyDictionary()
 
 
@@ -96,11 +103,11 @@ def surface_of(mesh: Mesh) -> Surface:
     """The surface of a mesh, made at most once while the mesh lives and memory lasts."""
     surface = _kept.pop(mesh, None) or Surface(mesh)
     _kept[mesh] = surface  # the last used stands last
-    total = sum(len(m.faces) for m in _kept)
+    total = sum(map(_bytes, _kept))
     for oldest in list(_kept)[:-1]:
-        if total <= KEEP_FACES:
+        if total <= KEEP_BYTES:
             break
-        total -= len(oldest.faces)
+        total -= _bytes(oldest)
         _kept.pop(oldest, None)
     return surface
 

@@ -74,6 +74,23 @@ def draw_world(arrangement: Arrangement, rng: np.random.Generator, config: Surro
     )
 
 
+def check_environments(folder: Path) -> None:
+    """Reads every picture of a folder of environments once.
+
+    Raises:
+        ConfigError: There are none.
+        InputError: Some cannot be used; the text names them.
+    """
+    wrong = []
+    for file in environment_files(folder):
+        try:
+            skies.read_environment(file)
+        except InputError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise InputError(expected("environments that can all be used", got="; ".join(wrong[:5]), remedy="remove these"))
+
+
 def environment_files(folder: Path) -> list[Path]:
     """The pictures in a folder and below, in order of their names.
 

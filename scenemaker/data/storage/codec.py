@@ -32,8 +32,20 @@ from scenemaker.geometry.cameras import Camera
 VERSION = 1
 
 
-def sample_files(sample: SceneSample, meshes: Sequence[str] | None = None) -> dict[str, bytes]:
-    """The files of a sample, by name; equal samples give equal bytes.
+def sample_files(sample: SceneSample) -> dict[str, bytes]:
+    """The files of a sample, by name; equal samples give equal bytes."""
+    return {**points_files(sample), **view_files(sample)}
+
+
+def points_files(sample: SceneSample) -> dict[str, bytes]:
+    """``points.npz``, which all views of a scene share; nothing where no points are known."""
+    if not sample.points_obj.shape[1]:
+        return {}
+    return {"points.npz": _npz(points_obj=sample.points_obj.astype(np.float16))}
+
+
+def view_files(sample: SceneSample, meshes: Sequence[str] | None = None) -> dict[str, bytes]:
+    """All other files of a sample.
 
     Args:
         sample: The sample.
@@ -48,8 +60,6 @@ def sample_files(sample: SceneSample, meshes: Sequence[str] | None = None) -> di
         files["amodal.npz"] = _npz(amodal=sample.amodal)
     if sample.normals_cam is not None:
         files["normals.npz"] = _npz(normals_cam=sample.normals_cam.astype(np.float16))
-    if sample.points_obj.shape[1]:
-        files["points.npz"] = _npz(points_obj=sample.points_obj.astype(np.float16))
     files["scene.json"] = (json.dumps(_to_dict(sample, meshes), indent=1, allow_nan=False) + "\n").encode()
     return files
 
@@ -124,10 +134,13 @@ def _to_dict(sample: SceneSample, meshes: Sequence[str] | None) -> dict[str, Any
 
 
 def _from_dict(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> SceneSample:
-    objects, extra = data["objects"], dict(data.get("data", {}))
+    placed = [i for i, o in enumerate(data["objects"]) if o["R_cam_obj"] is not None]  # skipped ones have no pose
+    objects, extra = [data["objects"][i] for i in placed], dict(data.get("data", {}))
     n = len(objects)
+    value = np.zeros(len(data["objects"]) + 1, np.uint16)
+    value[1 + np.array(placed, np.int64)] = np.arange(1, n + 1)
     camera = Camera(K=data["K"], width=data["width"], height=data["height"], T_cam_world=data["T_cam_world"])
-    normals = arrays.get("normals.npz")
+    normals, amodal = arrays.get("normals.npz"), arrays.get("amodal.npz")
     points = arrays.get("points.npz", np.zeros((n, 0, 6)))
     visible = [np.nan if f is None else f for f in extra.pop("visible_fraction", [])]
     if not visible and all(o.get("amodal") for o in objects):
@@ -138,7 +151,7 @@ def _from_dict(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> SceneSa
         source=extra.pop("source", ""),
         camera=camera,
         rgb=np.ascontiguousarray(arrays["rgb.png"][..., :3]),
-        labels=arrays["labels.png"].astype(np.uint16),
+        labels=value[arrays["labels.png"]],
         depth=np.where(np.isfinite(depth), depth, np.float32(np.nan)),
         names=tuple(o["name"] for o in objects),
         object_labels=tuple(o.get("label") for o in objects),
@@ -148,7 +161,7 @@ def _from_dict(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> SceneSa
         scale=np.array([np.nan if o["scale"] is None else o["scale"] for o in objects], np.float64),
         points_obj=points.astype(np.float32),
         up_cam=None if data.get("up_cam") is None else np.asarray(data["up_cam"], np.float64),
-        amodal=arrays.get("amodal.npz"),
+        amodal=None if amodal is None else amodal[placed],
         normals_cam=None if normals is None else normals.astype(np.float32),
         visible_fraction=np.array(visible, np.float64),
         depth_scale=data.get("depth_scale", "metric"),
@@ -181,7 +194,7 @@ def png_array(data: bytes) -> NDArray[Any]:
     """
     import cv2
 
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     if image is None:
         raise ValueError("not a whole picture")
     if image.ndim == 3:

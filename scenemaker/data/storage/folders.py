@@ -5,6 +5,7 @@ Meshes and points of a scene are hard links in the folders of its views, so that
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
@@ -15,7 +16,7 @@ from typing import Any
 
 from scenemaker.artefacts import read_json, safe_name
 from scenemaker.cache import output_errors, sweep, temporary_prefix
-from scenemaker.data.storage.codec import sample_files, sample_from_files
+from scenemaker.data.storage.codec import points_files, sample_from_files, view_files
 from scenemaker.data.types import SceneSample
 from scenemaker.errors import InputError, expected
 from scenemaker.export.glb import write_object_glb
@@ -44,13 +45,12 @@ class FolderWriter:
             OutputError: The folder cannot be written or the disk is full.
         """
         names = [f"objects/{i:02d}_{safe_name(n)}.glb" for i, n in enumerate(samples[0].names, start=1)]
-        glbs = {name: object_glb_bytes(mesh, Path(name).stem) for name, mesh in zip(names, meshes, strict=True)}
+        shared = {name: object_glb_bytes(mesh, Path(name).stem) for name, mesh in zip(names, meshes, strict=True)}
+        shared |= points_files(samples[0])
         files: dict[str, bytes] = {}
-        points: dict[str, bytes] = {}
         for view, sample in enumerate(samples):
-            own = sample_files(sample, names)
-            points = points or {k: v for k, v in own.items() if k == "points.npz"}
-            files |= {f"{view:02d}/{name}": data for name, data in {**glbs, **own, **points}.items()}
+            own = {**shared, **view_files(sample, names)}
+            files |= {f"{view:02d}/{name}": data for name, data in own.items()}
         self.write_files(index, files)
 
     def write_files(self, index: int, files: Mapping[str, bytes]) -> None:
@@ -71,7 +71,11 @@ class FolderWriter:
                     else:
                         target.write_bytes(data)
                         written[id(data)] = target
-                (temporary / "new").replace(self.root / f"{index:06d}")
+                try:
+                    (temporary / "new").replace(self.root / f"{index:06d}")
+                except OSError as error:
+                    if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                        raise  # else it is there and whole: it was made again after its process died
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
 

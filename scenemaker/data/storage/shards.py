@@ -44,10 +44,15 @@ class ShardWriter:
             self.pieces.mkdir(parents=True, exist_ok=True)
             sweep(root)
             sweep(self.pieces)
+            found = (_NAME.search(p.name) for p in root.glob(f"{name}-*.tar"))
+            self._joined = {i for m in found if m for i in range(int(m[1]), int(m[2]) + 1)}
+            for piece in self.pieces.glob("*.piece"):
+                if int(piece.stem) in self._joined:  # a run was killed between joining it and removing it
+                    piece.unlink(missing_ok=True)
 
     def has(self, index: int) -> bool:
         """Whether item ``index`` was written before."""
-        return self._piece(index).is_file() or any(a <= index <= b for a, b in self._ranges())
+        return index in self._joined or self._piece(index).is_file()
 
     def write_scene(self, index: int, samples: Sequence[SceneSample], meshes: Sequence[Mesh]) -> None:
         """Keeps the views of one scene as a piece; meshes are left out.
@@ -98,15 +103,12 @@ class ShardWriter:
                 temporary.replace(target)
             finally:
                 temporary.unlink(missing_ok=True)
+            self._joined.update(indices)
             for index in indices:
-                self._piece(index).unlink()
+                self._piece(index).unlink(missing_ok=True)
 
     def _piece(self, index: int) -> Path:
         return self.pieces / f"{index:06d}.piece"
-
-    def _ranges(self) -> list[tuple[int, int]]:
-        found = (_NAME.search(p.name) for p in self.root.glob(f"{self.name}-*.tar"))
-        return [(int(m[1]), int(m[2])) for m in found if m]
 
 
 def shard_paths(source: Path | str | Iterable[Path | str]) -> list[Path]:
