@@ -119,7 +119,7 @@ class SceneFactory:
 
     def _cameras(self, arrangement: Arrangement, index: int, count: int, rng: np.random.Generator) -> Sequence[Camera]:
         """Cameras that may suit: what they see was looked at in a small picture first."""
-        if self.recipe.bins:
+        if self.recipe.bins and index % len(BINS) < len(BINS) - 1:  # of the last one random views are full
             bins = [index % len(BINS)] * count
             found = severe_views(arrangement, self.viewpoints, rng, bins, candidates=max(32, 10 * count))
             return [camera for camera in found if camera is not None]

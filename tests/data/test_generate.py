@@ -249,8 +249,8 @@ def test_what_cannot_be_arranged_says_why() -> None:
     with pytest.raises(PlacementError) as error:
         SceneFactory(recipe(layouts=[alone], bins=True, tries=2))(0)
     assert str(error.value) == (
-        "expected objects that can be arranged; got scene 0 given up after 2 draws: 2 x no view: an object is hidden in "
-        "every one, or none is in the wanted bin; loosen the layout or the views"
+        "expected objects that can be arranged; got scene 0 given up after 2 draws: 2 x no view: an object is hidden "
+        "in every one, or none is in the wanted bin; loosen the layout or the views"
     )
 
 
@@ -280,7 +280,7 @@ def test_recipe_files(tmp_path: Path) -> None:
 def test_kill_and_resume(tmp_path: Path) -> None:
     """SIGKILL in the middle: no worker stays behind, and the same command gives the same bytes."""
     script = (
-        "from test_generate import recipe\nfrom scenemaker.data.generate import Outcome, Place, generate, generate_scenes\n"
+        "from test_generate import recipe\nfrom scenemaker.data.generate import generate_scenes\n"
         "if __name__ == '__main__':\n"
         f"    generate_scenes(recipe(), {str(tmp_path / 'cut')!r}, 40, workers=2)\n"
     )

@@ -237,11 +237,11 @@ def test_srgb_pictures_become_linear_light(folder):
 
 
 def test_exr_pictures_are_read(tmp_path):
-    import OpenEXR as openexr
+    import OpenEXR
 
     pixels = np.random.default_rng(0).uniform(0, 3, (6, 12, 3)).astype(np.float32)
     channels = {name: np.ascontiguousarray(pixels[..., k]) for k, name in enumerate("RGB")}
-    openexr.File({}, channels).write(str(tmp_path / "sky.exr"))
+    OpenEXR.File({}, channels).write(str(tmp_path / "sky.exr"))
     np.testing.assert_allclose(skies.read_environment(tmp_path / "sky.exr"), pixels, rtol=1e-3)
 
 

@@ -313,7 +313,7 @@ def test_objects_too_small_are_told() -> None:
         make_triplet(options, Discs(), seed=0, index=0)
     assert str(error.value).startswith(
         "expected a target for corner at severity 0.50 among 20; got none "
-        "(expected an object of more than 40000 px; got "
+        "(expected an object of more than 75471 px; got "
     )
     assert str(error.value).endswith("; ask for larger ones); change the recipe or the targets")
 
@@ -321,9 +321,9 @@ def test_objects_too_small_are_told() -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"severity": (0.0, 0.5)}, "severity must be two numbers in (0, 1], the smaller first"),
-        ({"severity": (0.5, 1.1)}, "severity must be two numbers in (0, 1], the smaller first"),
-        ({"object_share": (0.9, 0.2)}, "object_share must be two numbers in (0, 1], the smaller first"),
+        ({"severity": (0.0, 0.5)}, "severity must be two numbers from 0.01 to 1, the smaller first"),
+        ({"severity": (0.5, 1.1)}, "severity must be two numbers from 0.01 to 1, the smaller first"),
+        ({"object_share": (0.9, 0.2)}, "object_share must be two numbers from 0.01 to 1, the smaller first"),
         ({"patterns": {}}, "give weights of 0 or more, one of them above 0"),
         ({"patterns": {"corner": 0}}, "give weights of 0 or more, one of them above 0"),
         ({"patterns": {"corner": -1, "brush": 2}}, "give weights of 0 or more, one of them above 0"),

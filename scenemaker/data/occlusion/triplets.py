@@ -158,7 +158,7 @@ def _attempt(
     pixels = int(np.count_nonzero(amodal))
     asked = min(severity, 1 - 2 * recipe.min_visible_px / max(pixels, 1))
     if asked < severity - SHORT:
-        what = f"an object of more than {int(2 * recipe.min_visible_px / max(1 - severity, SHORT))} px"
+        what = f"an object of more than {int(2 * recipe.min_visible_px / (1 - severity + SHORT))} px"
         raise PlacementError(expected(what, got=f"{pixels} px of {target.key}", remedy="ask for larger ones"))
 
     def drawn() -> Bool:
