@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from scenemaker.cli.app import app
+from scenemaker.data.occlusion.files import load_shadow_pair
 from scenemaker.errors import ConfigError, InputError, OutputError
 from scenemaker.export.glb import write_object_glb
 from scenemaker.testing.samples import box_mesh, sphere_mesh
@@ -101,6 +103,9 @@ def test_triplets_and_clips(tmp_path: Path) -> None:
     data("clips", "-o", tmp_path / "c", "-n", 2, "--frames", 3, *small)
     assert len(list((tmp_path / "c" / "000001").glob("frame_*.png"))) == 4
     assert json.loads(data("show", tmp_path / "c", "--json"))["items"] == 2
+    data("triplets", "-o", tmp_path / "p", "-n", 1, "--shadows", *small)
+    pair = load_shadow_pair(tmp_path / "p" / "000000")
+    assert 0.1 <= pair.hidden <= 0.6
     data("clips", "-o", tmp_path / "s", "-n", 1, "--frames", 2, "--shadows", *small)
     assert len(list((tmp_path / "s" / "000000").glob("frame_*.png"))) == 3
 
@@ -120,6 +125,10 @@ def test_objects_reports_every_file(tmp_path: Path) -> None:
         (("scenes", "--layout", "heap"), ConfigError, "layouts.0.name = 'heap'"),
         (("scenes", "--objects", "nowhere"), InputError, "nowhere"),
         (("scenes", "--objects", "x", "--color-space", "rgb"), ConfigError, "expected --color-space linear or srgb"),
+        (("scenes", "--curate"), ConfigError, "expected a folder with it; got --curate alone; add --objects FOLDER"),
+        (("scenes", "--layout", "plane=inf"), ConfigError, "layouts.0.weight = inf"),
+        (("triplets", "--images", "a", "--objects", "b"), ConfigError, "expected one kind of target"),
+        (("triplets", "--shadows", "--size", "64x48,32x32"), ConfigError, "expected one --size with --shadows"),
         (("scenes", "--recipe", "none.toml"), InputError, "none.toml"),
         (("triplets", "--severity", "much"), ConfigError, "expected --severity LOW,HIGH; got much"),
         (("triplets", "--severity", "0,2"), ConfigError, r"triplet"),
@@ -142,6 +151,32 @@ def test_folder_with_nothing_usable(tmp_path: Path) -> None:
         data("scenes", "-o", tmp_path / "out", "--objects", folder)
     with pytest.raises(InputError, match="expected a data set"):
         data("show", folder)
+
+
+def test_triplets_of_several_sizes(tmp_path: Path) -> None:
+    data("triplets", "-o", tmp_path / "t", "-n", 6, "--size", "160x120,96x128", "--severity", "0.3", "-j", 1)
+    shapes = {cv2.imread(str(p)).shape[:2] for p in (tmp_path / "t").glob("0*/target.png")}
+    assert shapes == {(120, 160), (128, 96)}
+
+
+def test_damaged_environments_are_named_before_anything_is_made(tmp_path: Path) -> None:
+    skies = tmp_path / "skies"
+    skies.mkdir()
+    cv2.imwrite(str(skies / "good.png"), np.full((8, 16, 3), 128, np.uint8))
+    (skies / "bad.hdr").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"expected environments that can all be used; got .*bad\.hdr"):
+        data("scenes", "-o", tmp_path / "out", "-n", 1, "--environments", skies)
+    assert not (tmp_path / "out").exists()
+    (skies / "bad.hdr").unlink()
+    data("scenes", "-o", tmp_path / "out", "-n", 1, *SMALL, "--environments", skies)
+
+
+@pytest.mark.parametrize(("file", "content"), [("scene.json", b"{}"), ("rgb.png", b""), ("labels.png", b"x")])
+def test_show_names_what_is_damaged(tmp_path: Path, file: str, content: bytes) -> None:
+    data("scenes", "-o", tmp_path / "out", "-n", 1, *SMALL)
+    (tmp_path / "out" / "000000" / "00" / file).write_bytes(content)
+    with pytest.raises(InputError, match="make the data again"):
+        data("show", tmp_path / "out")
 
 
 def test_another_recipe_in_the_folder(tmp_path: Path) -> None:
