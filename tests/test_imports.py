@@ -40,7 +40,9 @@ def test_public_names_import_no_torch(tmp_path: Path) -> None:
     assert "torch" not in modules
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["segment"], ["demo"], ["cache"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["segment"], ["demo"], ["cache"], ["doctor"], ["data"], ["data", "scenes"]]
+)
 def test_help_is_light(tmp_path: Path, command: list[str]) -> None:
     code = f"""
 from scenemaker.cli import main

@@ -68,6 +68,7 @@ def examine() -> dict[str, Any]:
             if extra != "core" and any(v is None for v in found.values())
         },
         "devices": _devices(),
+        "blender": _blender(),
         "cache": str(default_cache_dir()),
         "backends": backends,
         "problems": problems,
@@ -92,10 +93,24 @@ def _devices() -> list[str]:
     return devices
 
 
+def _blender() -> str | None:
+    """The Python in which Blender renders, or None."""
+    from scenemaker.data.render.blender import find_blender_python
+    from scenemaker.errors import BackendNotInstalledError
+
+    try:
+        return str(find_blender_python())
+    except BackendNotInstalledError:
+        return None
+
+
 def _print(found: dict[str, Any]) -> None:
     write = sys.stdout.write
     write(f"scenemaker {found['scenemaker']}, Python {found['python']}, {found['platform']}\n")
-    write(f"devices: {', '.join(found['devices'])}\ncache: {found['cache']}\n\npackages\n")
+    write(f"devices: {', '.join(found['devices'])}\ncache: {found['cache']}\n")
+    write(
+        f"blender: {found['blender'] or 'not installed; for path-traced data type: scenemaker data blender'}\n\npackages\n"
+    )
     for extra, packages in found["packages"].items():
         listed = ", ".join(f"{n} {v or 'missing'}" for n, v in packages.items())
         write(f"  {extra:<14}{listed}\n")

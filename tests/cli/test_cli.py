@@ -247,6 +247,14 @@ def test_backends_and_doctor(cli: Cli) -> None:
     assert json.loads(cli("doctor", "--json")[1])["instant_works"] is True
 
 
+def test_doctor_tells_of_blender(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv("SCENEMAKER_BLENDER_PYTHON", raising=False)
+    assert "blender: not installed; for path-traced data type: scenemaker data blender" in cli("doctor")[1]
+    monkeypatch.setenv("SCENEMAKER_BLENDER_PYTHON", sys.executable)
+    assert json.loads(cli("doctor", "--json")[1])["blender"] == sys.executable
+
+
 def test_demo(cli: Cli, tmp_path: Path) -> None:
     code, _, err = cli("demo", "-o", tmp_path / "demo")
     assert code == 0, err
