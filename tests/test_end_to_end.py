@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -166,10 +165,6 @@ def test_without_masks(tmp_path: Path, given: str) -> None:
     assert scene.run["scores"]["mask_iou"] > 0.85
     if given == "boxes":
         assert np.mean(iou_per_object(scene.labels[:266], labels)) > 0.6
-
-
-def test_the_instant_preset_needs_no_torch(demo: Path) -> None:
-    assert demo.exists() and "torch" not in sys.modules
 
 
 @pytest.mark.parametrize("cut", ["3:2", "2:3"])

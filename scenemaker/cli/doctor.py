@@ -108,9 +108,8 @@ def _print(found: dict[str, Any]) -> None:
     write = sys.stdout.write
     write(f"scenemaker {found['scenemaker']}, Python {found['python']}, {found['platform']}\n")
     write(f"devices: {', '.join(found['devices'])}\ncache: {found['cache']}\n")
-    write(
-        f"blender: {found['blender'] or 'not installed; for path-traced data type: scenemaker data blender'}\n\npackages\n"
-    )
+    blender = found["blender"] or "not installed; for path-traced data type: scenemaker data blender"
+    write(f"blender: {blender}\n\npackages\n")
     for extra, packages in found["packages"].items():
         listed = ", ".join(f"{n} {v or 'missing'}" for n, v in packages.items())
         write(f"  {extra:<14}{listed}\n")
