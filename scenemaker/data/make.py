@@ -93,9 +93,10 @@ class SceneFactory:
                 arrangement = layout.arrange(self._objects(layout, rng("objects")), rng("layout"))
                 world = draw_world(arrangement, rng("surroundings"), recipe.surroundings)
                 views = self._views(arrangement, world, index, rng("cameras"))
-                if views:
+                enough = recipe.views.views if recipe.bins else 1  # else the bins would not be filled alike
+                if len(views) >= enough:
                     return self._made(index, arrangement, views, redrawn)
-                redrawn.append("no view: an object is hidden in every one, or none is in the wanted bin")
+                redrawn.append("too few views: an object is hidden in them, or none is in the wanted bin")
             except (PlacementError, InputError) as error:
                 redrawn.append(str(error))
         reasons = "; ".join(f"{redrawn.count(r)} x {r}" for r in dict.fromkeys(redrawn))
