@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from scenemaker.artefacts import safe_name
 from scenemaker.cache import default_cache_dir
 from scenemaker.data.objects.mixed import MixedObjects
+from scenemaker.data.objects.surface import surface_points
 from scenemaker.data.recipe import LAYOUTS, RENDERERS, LayoutShare, ObjectsFrom, SceneRecipe
 from scenemaker.data.render.surroundings import draw_world
 from scenemaker.data.types import (
@@ -33,7 +34,6 @@ from scenemaker.data.viewpoints import Viewpoints
 from scenemaker.data.visibility import BINS, bin_of, drop_hidden, severe_views, visibility
 from scenemaker.errors import ConfigError, InputError, PlacementError, expected
 from scenemaker.geometry.cameras import Camera
-from scenemaker.geometry.mesh import sample_surface
 from scenemaker.scene import F32, Bool
 
 ROUNDS = 4  # of cameras that are tried for a scene
@@ -139,7 +139,7 @@ class SceneFactory:
         return not self.recipe.bins or bool(_in_bin(view, index).any())
 
     def _made(self, index: int, arrangement: Arrangement, views: Sequence[View], redrawn: Sequence[str]) -> MadeScene:
-        points = np.stack([surface_points(o, self.recipe.points) for o in arrangement.objects])
+        points = np.stack([surface_points(o.mesh, self.recipe.points) for o in arrangement.objects])
         samples = tuple(
             self._sample(index, number, arrangement, view, points, redrawn) for number, view in enumerate(views)
         )
@@ -207,18 +207,6 @@ def _in_bin(view: View, index: int) -> Bool:
     """(n,) whether objects are seen and fall into the bin of scene ``index``."""
     wanted = index % len(BINS)
     return np.array([f > 0 and bin_of(float(f)) == wanted for f in view.visible_fraction])
-
-
-def surface_points(obj: DataObject, count: int) -> F32:
-    """(count, 6) points and unit normals of the whole surface in ``obj``, evenly by area, in random order."""
-    if not count:
-        return np.zeros((0, 6), np.float32)
-    points, face = sample_surface(obj.mesh, count)
-    a, b, c = np.moveaxis(obj.mesh.triangles[face], 1, 0)
-    normals = np.cross(b - a, c - a)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
-    order = np.random.default_rng(0).permutation(count)  # so that the first m are a sample as well
-    return np.concatenate([points, normals], 1).astype(np.float32)[order]
 
 
 def open_objects(configs: Sequence[ObjectsFrom]) -> ObjectSource:

@@ -17,9 +17,9 @@ from pydantic import BaseModel, Field
 from torch import Tensor
 
 from scenemaker.data.layouts.options import Count
+from scenemaker.data.objects.surface import surface_points
 from scenemaker.data.types import ObjectSource
 from scenemaker.errors import InputError, expected
-from scenemaker.geometry.mesh import sample_surface
 
 _Uniform = Callable[..., Tensor]
 
@@ -92,14 +92,7 @@ class PointBank:
     @classmethod
     def of(cls, source: ObjectSource, keys: Sequence[str], *, points: int = 2048) -> PointBank:
         """The bank of some objects of a source."""
-        rows = []
-        for i, key in enumerate(keys):
-            mesh = source.get(key).mesh
-            p, face = sample_surface(mesh, points, seed=i)
-            a, b, c = np.moveaxis(mesh.triangles[face], 1, 0)
-            normal = np.cross(b - a, c - a)
-            normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-20)
-            rows.append(np.concatenate([p, normal], 1).astype(np.float32)[np.random.default_rng(i).permutation(points)])
+        rows = [surface_points(source.get(key).mesh, points) for key in keys]
         return cls(torch.from_numpy(np.stack(rows)), keys)
 
     def to(self, device: str | torch.device) -> PointBank:
