@@ -84,6 +84,19 @@ class OutputError(SceneMakerError, OSError):
     """A folder or file that cannot be written."""
 
 
+def needs(package: str, extra: str) -> None:
+    """Checks that an optional package can be imported.
+
+    Raises:
+        BackendNotInstalledError: It cannot; the text gives the line to type.
+    """
+    from importlib.util import find_spec
+
+    if find_spec(package) is None:
+        remedy = f'type: pip install "scenemaker[{extra}]"'
+        raise BackendNotInstalledError(expected(f"the package {package}", got="it is not installed", remedy=remedy))
+
+
 def expected(what: str, *, got: object, remedy: str) -> str:
     """One line of error text: what was expected, what came, what to do.
 

@@ -19,6 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from scenemaker.errors import needs
+
+needs("torch", "models")
 import torch
 import torch.distributed as dist
 from torch import Tensor

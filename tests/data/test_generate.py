@@ -18,6 +18,8 @@ from scenemaker import Scene
 from scenemaker.cache import folder_digest
 from scenemaker.data.generate import Outcome, Place, generate, generate_scenes
 from scenemaker.data.make import SceneFactory
+from scenemaker.data.objects.folder import FolderSource
+from scenemaker.data.objects.prepared import prepare_folder
 from scenemaker.data.parallel import each
 from scenemaker.data.recipe import SceneRecipe, build_recipe
 from scenemaker.data.storage.folders import read_sample, scene_folders
@@ -234,6 +236,50 @@ def test_a_renderer_that_is_not_there_takes_no_folder(tmp_path: Path, monkeypatc
     with pytest.raises(BackendNotInstalledError, match="type: scenemaker data blender"):
         generate_scenes(recipe(renderer="cycles"), tmp_path / "out", 1)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("package", "extra"), [("mujoco", "physics"), ("igl", "physics")])
+def test_a_missing_package_is_told_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, extra: str
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == package else object())
+    with pytest.raises(BackendNotInstalledError) as error:
+        generate_scenes(recipe(layouts=[{"name": "physics"}]), tmp_path / "out", 1)
+    text = f'expected the package {package}; got it is not installed; type: pip install "scenemaker[{extra}]"'
+    assert str(error.value) == text
+    assert not (tmp_path / "out").exists()
+
+
+def test_objects_are_not_skipped_for_want_of_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "meshes").mkdir()
+    write_object_glb(tmp_path / "meshes" / "a.glb", box_mesh((1, 0.5, 0.7), (200, 90, 60)), name="a")
+    source = FolderSource(tmp_path / "meshes")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(BackendNotInstalledError, match='pip install "scenemaker\\[data\\]"'):
+        prepare_folder(source, tmp_path / "out")
+
+
+def test_data_sets_without_torch_say_what_to_type() -> None:
+    code = """
+import sys
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+sys.meta_path.insert(0, NoTorch())
+import importlib.util
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name: None if name == "torch" else find(name)
+from scenemaker.errors import BackendNotInstalledError
+for module in ("scenemaker.data.datasets", "scenemaker.data.render.splats"):
+    try:
+        __import__(module)
+    except BackendNotInstalledError as error:
+        assert str(error).endswith('type: pip install "scenemaker[models]"'), error
+    else:
+        raise SystemExit(f"{module} needs no torch?")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_paths_of_a_recipe_are_relative_to_it(tmp_path: Path) -> None:

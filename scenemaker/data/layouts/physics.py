@@ -18,7 +18,7 @@ from scenemaker.data.layouts.orientation import OrientationMix
 from scenemaker.data.layouts.parts_store import PartsStore
 from scenemaker.data.penetration import gaps, scene_penetration
 from scenemaker.data.types import Arrangement, DataObject
-from scenemaker.errors import PlacementError, expected
+from scenemaker.errors import PlacementError, expected, needs
 from scenemaker.geometry.cameras import F64
 
 Mode = Literal["rest", "pile", "mixed"]
@@ -77,7 +77,12 @@ class PhysicsLayout:
             config: What can be set.
             cache_dir: Where convex parts are kept between runs and shared between processes; None keeps them in
                 memory alone.
+
+        Raises:
+            BackendNotInstalledError: MuJoCo or libigl is missing; the text gives the line to type.
         """
+        for package in ("mujoco", "igl"):
+            needs(package, "physics")
         self.config = config or self.Config()
         self.count = self.config.count
         self.parts = PartsStore(self.config.parts, cache_dir)

@@ -32,7 +32,7 @@ from scenemaker.data.objects.report import ObjectRow, ObjectsReport, write_repor
 from scenemaker.data.objects.scan import Progress, Skip
 from scenemaker.data.parallel import each
 from scenemaker.data.types import DataObject
-from scenemaker.errors import SceneMakerError
+from scenemaker.errors import SceneMakerError, needs
 from scenemaker.scene import F32
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,9 @@ def prepare_folder(
 
     Raises:
         OutputError: The folder cannot be written or the disk is full; what was prepared stays.
+        BackendNotInstalledError: libigl is missing; the text gives the line to type.
     """
+    needs("igl", "data")
     out = Path(out)
     store = PreparedObjects(out / "prepared", config, seed=seed)
     keys = source.keys

@@ -12,6 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+
+from scenemaker.errors import needs
+
+needs("torch", "models")
 import torch
 from pydantic import BaseModel, Field
 from torch import Tensor
