@@ -21,8 +21,9 @@ from scenemaker.data.layouts.plane import PlaneLayout
 from scenemaker.data.layouts.stacking import top_of
 from scenemaker.data.types import Arrangement, DataObject, Layout, rng_for
 from scenemaker.data.viewpoints import Viewpoints
-from scenemaker.data.visibility import BINS, bin_of, drop_hidden, severe_views, visibility
+from scenemaker.data.visibility import drop_hidden, severe_views, visibility
 from scenemaker.errors import PlacementError
+from scenemaker.evaluation.bins import BINS, bin_of
 from scenemaker.geometry.mesh import normalise
 from scenemaker.geometry.raycast import RayCaster
 from scenemaker.inputs.mesh_files import load_mesh

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from scenemaker.data.make import SceneFactory
-from scenemaker.data.parallel import each
 from scenemaker.data.recipe import SceneRecipe
+from scenemaker.parallel import each
 
 
 class Make:

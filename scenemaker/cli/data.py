@@ -12,6 +12,7 @@ import typer
 from scenemaker.cli import data_options as do
 from scenemaker.cli import occlusion
 from scenemaker.cli import options as opt
+from scenemaker.cli.bar import Bar
 from scenemaker.cli.state import STATE
 
 app = typer.Typer(no_args_is_help=True, help="Make scenes, triplets and clips to train on, and look at them.")
@@ -67,7 +68,7 @@ def scenes(
     given = {"seed": seed, "renderer": renderer, "points": points, "bins": bins or None}
     data |= {k: v for k, v in given.items() if v is not None}
     made = build_recipe(SceneRecipe, data)
-    with do.Bar("scenes", as_json) as step:
+    with Bar("scenes", as_json) as step:
         report = generate_scenes(
             made, out, count, start=start, per_shard=shards, workers=do.workers_of(workers), progress=step
         )
@@ -103,7 +104,7 @@ def objects(
     curation = Curation.paper() if curate else Curation()
     if max_faces is not None:
         curation = curation.model_copy(update={"max_faces": max_faces})
-    with do.Bar("files", as_json) as step:
+    with Bar("files", as_json) as step:
         colours = do.color_space_of(color_space)
         source = FolderSource(
             folder,
@@ -113,7 +114,7 @@ def objects(
             workers=do.workers_of(workers),
             progress=step,
         )
-    with do.Bar("objects", as_json) as step:
+    with Bar("objects", as_json) as step:
         report = prepare_folder(source, out, workers=do.workers_of(workers), progress=step, seed=seed or 0)
     if as_json:
         typer.echo(json.dumps({"out": str(out), **report.summary()}))

@@ -9,6 +9,7 @@ import typer
 
 from scenemaker.cli import data_options as do
 from scenemaker.cli import options as opt
+from scenemaker.cli.bar import Bar
 from scenemaker.cli.state import STATE
 
 Images = Annotated[
@@ -158,7 +159,7 @@ def _make(
     for name, value in told.items():
         data[name] = {**data.get(name, {}), **value} if isinstance(value, dict) else value
     recipe = build_recipe(OcclusionRecipe, data)
-    with do.Bar(kind, as_json) as step:
+    with Bar(kind, as_json) as step:
         report = generate_occlusion(
             kind, recipe, out, count, start=start, per_shard=shards, workers=do.workers_of(workers), progress=step
         )

@@ -19,13 +19,13 @@ from scenemaker.artefacts import read_json, write_json
 from scenemaker.cache import digest, locked, output_errors
 from scenemaker.data.make import SceneFactory
 from scenemaker.data.objects.folder import FolderSource
-from scenemaker.data.parallel import each
 from scenemaker.data.recipe import SceneRecipe
 from scenemaker.data.render.surroundings import check_environments
 from scenemaker.data.storage.folders import FolderWriter
 from scenemaker.data.storage.shards import ShardWriter
 from scenemaker.data.types import ObjectSource
 from scenemaker.errors import ConfigError, OutputError, PlacementError, expected
+from scenemaker.parallel import each
 
 DATASET = "dataset.json"
 Writer = FolderWriter | ShardWriter

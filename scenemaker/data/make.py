@@ -31,8 +31,9 @@ from scenemaker.data.types import (
     rng_for,
 )
 from scenemaker.data.viewpoints import Viewpoints
-from scenemaker.data.visibility import BINS, bin_of, drop_hidden, severe_views, visibility
+from scenemaker.data.visibility import drop_hidden, severe_views, visibility
 from scenemaker.errors import ConfigError, InputError, PlacementError, expected
+from scenemaker.evaluation.bins import BINS, bin_of
 from scenemaker.geometry.cameras import Camera
 from scenemaker.scene import F32, Bool
 

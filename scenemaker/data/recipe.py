@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from scenemaker.data.objects.curation import Curation
 from scenemaker.data.render.surroundings import SurroundingsConfig
 from scenemaker.data.viewpoints import Viewpoints
-from scenemaker.data.visibility import BINS
 from scenemaker.errors import ConfigError, InputError, expected
+from scenemaker.evaluation.bins import BINS
 
 LAYOUTS = {  # module, class, its config
     "plane": ("layouts.plane", "PlaneLayout", "PlaneLayout.Config"),

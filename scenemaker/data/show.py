@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from scenemaker.artefacts import read_json
 from scenemaker.data.storage.codec import png_array
-from scenemaker.data.visibility import BINS, bin_of
 from scenemaker.errors import InputError, expected
+from scenemaker.evaluation.bins import BINS, bin_of
 from scenemaker.scene import U8
 
 TILE_PX, SHEET_PX, PAPER = 200, 1800, 214

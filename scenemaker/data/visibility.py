@@ -18,12 +18,12 @@ from scenemaker.data.layouts.boxes import hull_points
 from scenemaker.data.types import Arrangement
 from scenemaker.data.viewpoints import Viewpoints, has_ground
 from scenemaker.errors import InputError, expected
+from scenemaker.evaluation.bins import BINS, bin_of
 from scenemaker.geometry import transforms
 from scenemaker.geometry.cameras import F64, Camera, project
 from scenemaker.geometry.mesh import Mesh, sample_surface
 from scenemaker.geometry.raycast import RayCaster
 
-BINS = ((0.0, 0.4), (0.4, 0.7), (0.7, 1.0))  # of the visible fraction, by which results are reported
 LEAST_PX = 12  # of the small picture that an object must show to count as seen
 LEAST_DEG = 3.0  # elevation of a view over a ground that lines objects up
 MIDDLE = (0.2, 0.8)  # of a box: through which the line of sight of such a view goes
@@ -115,17 +115,6 @@ def _caster(mesh: Mesh) -> RayCaster:
     if mesh not in _casters:
         _casters[mesh] = RayCaster([mesh])
     return _casters[mesh]
-
-
-def bin_of(visible_fraction: float) -> int:
-    """Index of the bin in ``BINS`` that a visible fraction falls into; a bin holds its lower end, the last both.
-
-    >>> [bin_of(f) for f in (0.1, 0.4, 0.7, 1.0)]
-    [0, 1, 2, 2]
-    """
-    if not 0 <= visible_fraction <= 1:
-        raise InputError(expected("a visible fraction in [0, 1]", got=visible_fraction, remedy="check its masks"))
-    return sum(visible_fraction >= low for low, _ in BINS[1:])
 
 
 def drop_hidden(visible_fraction: ArrayLike) -> NDArray[np.int64]:

@@ -20,17 +20,17 @@ from scenemaker.data.generate import Outcome, Place, generate, generate_scenes
 from scenemaker.data.make import SceneFactory
 from scenemaker.data.objects.folder import FolderSource
 from scenemaker.data.objects.prepared import prepare_folder
-from scenemaker.data.parallel import each
 from scenemaker.data.recipe import SceneRecipe, build_recipe
 from scenemaker.data.storage.folders import read_sample, scene_folders
 from scenemaker.data.storage.shards import read_shard, shard_paths
 from scenemaker.data.types import SceneSample
-from scenemaker.data.visibility import BINS
 from scenemaker.errors import BackendNotInstalledError, ConfigError, InputError, OutputError, PlacementError
+from scenemaker.evaluation.bins import BINS
 from scenemaker.export.glb import write_object_glb
 from scenemaker.geometry import transforms
 from scenemaker.geometry.cameras import project
 from scenemaker.geometry.raycast import render
+from scenemaker.parallel import each
 from scenemaker.schema import scene_schema
 from scenemaker.testing.samples import box_mesh
 

@@ -18,9 +18,9 @@ from one_that_dies import double_or_die
 from scenemaker.data.objects import scan
 from scenemaker.data.objects.curation import Curation
 from scenemaker.data.objects.folder import FolderSource
-from scenemaker.data.parallel import each
 from scenemaker.data.types import rng_for
 from scenemaker.errors import InputError
+from scenemaker.parallel import each
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "assets" / "val"
 QUAD = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], [[0, 1, 2], [0, 2, 3]]

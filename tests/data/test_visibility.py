@@ -11,15 +11,14 @@ from scenemaker.data.layouts.plane import PlaneLayout
 from scenemaker.data.types import Arrangement, DataObject, rng_for
 from scenemaker.data.viewpoints import Viewpoints
 from scenemaker.data.visibility import (
-    BINS,
     LEAST_DEG,
-    bin_of,
     drop_hidden,
     outline_box,
     severe_views,
     visibility,
 )
 from scenemaker.errors import InputError
+from scenemaker.evaluation.bins import BINS, bin_of
 from scenemaker.geometry import transforms
 from scenemaker.geometry.cameras import Camera
 from scenemaker.geometry.mesh import Mesh, normalise

@@ -30,9 +30,9 @@ from scenemaker.data.objects.prepare import (
 )
 from scenemaker.data.objects.report import ObjectRow, ObjectsReport, write_report
 from scenemaker.data.objects.scan import Progress, Skip
-from scenemaker.data.parallel import each
 from scenemaker.data.types import DataObject
 from scenemaker.errors import SceneMakerError, needs
+from scenemaker.parallel import each
 from scenemaker.scene import F32
 
 log = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from typing import Any
 
 from scenemaker.cache import digest, write_atomic
 from scenemaker.data.objects.curation import FileFacts, examine
-from scenemaker.data.parallel import each
 from scenemaker.errors import OutputError
 from scenemaker.inputs.mesh_files import SUFFIXES, ColorSpace
+from scenemaker.parallel import each
 
 log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]

@@ -1,0 +1,1 @@
+"""Distances, overlaps and registrations, in NumPy; ``evaluation.batched`` has them for torch."""
