@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from scenemaker.cli import backends, cache, data, doctor, run, stages
+from scenemaker.cli import backends, cache, data, doctor, evaluate, run, stages
 from scenemaker.cli.state import STATE
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 run.register(app)
 stages.register(app)
+evaluate.register(app)
 backends.register(app)
 doctor.register(app)
 app.add_typer(data.app, name="data")

@@ -23,11 +23,12 @@ MIN_SHARE = 0.005  # smaller overlaps are the estimate's own error
 
 @dataclass(frozen=True, kw_only=True)
 class Overlap:
-    """Two objects that share space; ``share`` is the common volume over the smaller of both."""
+    """Two objects that share space; ``share`` is the common ``volume`` (cubic scene units) over the smaller of both."""
 
     a: int
     b: int
     share: float
+    volume: float
 
 
 def supports(caster: RayCaster, up_cam: F64 | None, ground_cam: F64 | None) -> list[int | Literal["ground"] | None]:
@@ -112,9 +113,9 @@ def overlaps(meshes: Sequence[Mesh], ids: Sequence[int], up_cam: F64 | None) -> 
             for n in (i, j):
                 if n not in casters:
                     casters[n] = RayCaster([turned[n]])
-            share = min(1.0, _common_volume(casters[i], casters[j], low[k], high[k]) / smaller)
-            if share >= MIN_SHARE:
-                out.append(Overlap(a=ids[i], b=ids[j], share=share))
+            volume = min(smaller, _common_volume(casters[i], casters[j], low[k], high[k]))
+            if volume >= MIN_SHARE * smaller:
+                out.append(Overlap(a=ids[i], b=ids[j], share=volume / smaller, volume=volume))
     return tuple(sorted(out, key=lambda o: (-o.share, o.a, o.b)))
 
 

@@ -32,6 +32,7 @@ class ObjectScores:
         depth_error: Median |z_rendered - z_observed| / z_observed where both show it.
         colour_error: Mean absolute difference from the photo inside its mask, of 255.
         floating: Height of its lowest point above the ground over its own height; below 0 it is sunk in.
+        floating_distance: That height in scene units (metres where the scene is metric).
         support: "ground", the id of the object it stands on, or None (held by nothing, or gravity unknown).
     """
 
@@ -41,6 +42,7 @@ class ObjectScores:
     depth_error: float | None
     colour_error: float | None
     floating: float | None
+    floating_distance: float | None
     support: int | str | None
 
 
@@ -55,8 +57,11 @@ class SceneScores:
         colour_error: Mean absolute difference from the photo inside the masks, of 255; where the rendering is empty
             its white counts.
         colour_error_covered: The same where the rendering shows an object.
-        floating: Largest distance of an object that neither ground nor another object holds; None without ground.
+        floating: Largest distance of an object that neither ground nor another object holds, as a share of its
+            height; None without ground.
+        floating_distance: The same in scene units.
         penetration: Largest overlap, as a share of the smaller volume.
+        penetration_volume: Of all overlaps together, in cubic scene units.
         penetrations: Pairs of objects that overlap.
         skipped: Ids of objects that are not in the scene.
         objects: One entry per instance, in order.
@@ -69,7 +74,9 @@ class SceneScores:
     colour_error: float
     colour_error_covered: float | None
     floating: float | None
+    floating_distance: float | None
     penetration: float
+    penetration_volume: float
     penetrations: tuple[Overlap, ...]
     skipped: tuple[int, ...]
     objects: tuple[ObjectScores, ...]
@@ -111,7 +118,7 @@ def check_scene(
     for item in instances:
         n = index.get(item.id)
         if n is None:
-            none = {"depth_error": None, "floating": None, "support": None}
+            none = {"depth_error": None, "floating": None, "floating_distance": None, "support": None}
             scores.append(
                 ObjectScores(
                     id=item.id, status="skipped", mask_iou=0.0, colour_error=seen.colour_error(item.id), **none
@@ -119,6 +126,7 @@ def check_scene(
             )
             continue
         support = held[n]
+        distance, share = floating(caster.meshes[n].vertices, ground_cam)
         scores.append(
             ObjectScores(
                 id=item.id,
@@ -126,7 +134,8 @@ def check_scene(
                 mask_iou=seen.mask_iou(item.id, n),
                 depth_error=seen.depth_error(item.id, n),
                 colour_error=seen.colour_error(item.id),
-                floating=floating(caster.meshes[n].vertices, ground_cam),
+                floating=share,
+                floating_distance=distance,
                 support=placed[support].id if isinstance(support, int) else support,
             )
         )
@@ -158,13 +167,18 @@ def scene_caster(placed: Sequence[PlacedObject]) -> RayCaster:
     return RayCaster([o.mesh for o in placed if o.mesh is not None], [o.S_cam_obj for o in placed])
 
 
-def floating(vertices_cam: np.ndarray[Any, Any], ground_cam: np.ndarray[Any, Any] | None) -> float | None:
-    """Height of the lowest vertex over the ground, as a share of the object's height; None without a ground."""
+def floating(
+    vertices_cam: np.ndarray[Any, Any], ground_cam: np.ndarray[Any, Any] | None
+) -> tuple[float | None, float | None]:
+    """Height of the lowest vertex over the ground, in scene units and as a share of the object's height.
+
+    Below 0 it is sunk in; None without a ground.
+    """
     if ground_cam is None:
-        return None
+        return None, None
     height = vertices_cam.astype(np.float64) @ transforms.unit(ground_cam[:3])
     height += ground_cam[3] / np.linalg.norm(ground_cam[:3])
-    return float(height.min() / max(np.ptp(height), 1e-9))
+    return float(height.min()), float(height.min() / max(np.ptp(height), 1e-9))
 
 
 class _Seen:
@@ -207,7 +221,7 @@ def _summary(scores: Sequence[ObjectScores], pairs: tuple[Overlap, ...], seen: _
     on = seen.labels > 0
     covered = on & (seen.rendering.index >= 0)
     depth_errors = [s.depth_error for s in scores if s.depth_error is not None]
-    loose = [abs(s.floating) for s in scores if s.floating is not None and s.support is None]
+    loose = [s for s in scores if s.floating is not None and s.support is None]
     has_ground = any(s.floating is not None for s in scores)
     return SceneScores(
         mask_iou=float(np.mean([s.mask_iou for s in scores])) if scores else 0.0,
@@ -215,8 +229,10 @@ def _summary(scores: Sequence[ObjectScores], pairs: tuple[Overlap, ...], seen: _
         depth_error=float(np.mean(depth_errors)) if depth_errors else None,
         colour_error=float(seen.difference[on].mean(dtype=np.float64)) if on.any() else 0.0,
         colour_error_covered=float(seen.difference[covered].mean(dtype=np.float64)) if covered.any() else None,
-        floating=max(loose, default=0.0) if has_ground else None,
+        floating=max((abs(s.floating or 0) for s in loose), default=0.0) if has_ground else None,
+        floating_distance=max((abs(s.floating_distance or 0) for s in loose), default=0.0) if has_ground else None,
         penetration=max((p.share for p in pairs), default=0.0),
+        penetration_volume=sum(p.volume for p in pairs),
         penetrations=pairs,
         skipped=tuple(s.id for s in scores if s.status == "skipped"),
         objects=tuple(scores),

@@ -117,21 +117,21 @@ class ScenePair:
     @cached_property
     def gt_meshes(self) -> tuple[Mesh, ...]:
         """Every ground-truth object, in ``world``."""
-        return tuple(_placed(o, self.gt.T_world_frame) for o in self.gt.objects)
+        return tuple(placed_mesh(o, self.gt.T_world_frame) for o in self.gt.objects)
 
     @cached_property
     def pred_meshes(self) -> tuple[Mesh | None, ...]:
         """The partner of every ground-truth object, in ``world``; None where missing or failed."""
         S = self.alignment.S_world_pred
         chosen = [None if k is None else self.pred.objects[k] for k in self.partners]
-        return tuple(None if o is None or not o.placed else _placed(o, S) for o in chosen)
+        return tuple(None if o is None or not o.placed else placed_mesh(o, S) for o in chosen)
 
     @cached_property
     def extra_meshes(self) -> tuple[Mesh, ...]:
         """Predicted objects without a partner, in ``world``."""
         taken = {k for k in self.partners if k is not None}
         S = self.alignment.S_world_pred
-        return tuple(_placed(o, S) for k, o in enumerate(self.pred.objects) if k not in taken and o.placed)
+        return tuple(placed_mesh(o, S) for k, o in enumerate(self.pred.objects) if k not in taken and o.placed)
 
     @cached_property
     def scene_size(self) -> float:
@@ -156,7 +156,8 @@ class ScenePair:
         return {}
 
 
-def _placed(item: EvalObject, S_world_frame: F64) -> Mesh:
+def placed_mesh(item: EvalObject, S_world_frame: F64) -> Mesh:
+    """The mesh of a placed object in ``world``."""
     if item.mesh is None or item.S_frame_obj is None:
         raise ValueError(f"{item.name} has no mesh")  # the callers ask for placed objects only
     return item.mesh.transformed(S_world_frame @ item.S_frame_obj)

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from scenemaker.artefacts import (
 )
 from scenemaker.cache import META, copy_tree, output_errors, sweep, temporary_prefix
 from scenemaker.editable import Scene
-from scenemaker.errors import InputError, OutputError, expected
+from scenemaker.errors import FrameError, InputError, OutputError, expected
 from scenemaker.export import export_scene
 from scenemaker.export.glb import write_object_glb
 from scenemaker.export.glb_reader import read_object_glb
@@ -33,6 +33,7 @@ from scenemaker.geometry.cameras import Camera
 from scenemaker.scene import ObjectPose, PlacedObject
 
 VERSION = 1
+_DAMAGED = (KeyError, TypeError, ValueError, IndexError, OSError, zipfile.BadZipFile)
 
 
 def save_scene(scene: Scene, folder: Path) -> Path:
@@ -161,8 +162,12 @@ def _object_to_dict(o: PlacedObject, file: str | None) -> dict[str, Any]:
     }
 
 
-def load_scene(folder: Path) -> Scene:
+def load_scene(folder: Path, *, on_object_error: Literal["raise", "skip"] = "raise") -> Scene:
     """The scene of a scene folder, of a run or of a dataset (whose optional keys may be missing).
+
+    Args:
+        folder: With ``scene.json``.
+        on_object_error: With "skip" an object whose mesh or pose is damaged is "skipped", its notices say why.
 
     Raises:
         InputError: No scene folder, another version, or a damaged file.
@@ -174,32 +179,50 @@ def load_scene(folder: Path) -> Scene:
     if version != VERSION:
         raise InputError(expected(f"scene.json of version {VERSION}", got=version, remedy="convert it"))
     try:
-        return _from_dict(data, folder)
+        return _from_dict(data, folder, on_object_error == "skip")
     except InputError:
         raise
-    except (KeyError, TypeError, ValueError, IndexError, OSError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise InputError(expected("a whole scene folder", got=f"{folder}: {error!r}", remedy="make it again")) from None
 
 
-def _from_dict(data: dict[str, Any], folder: Path) -> Scene:
-    objects = {}
+def _object_from_dict(item: dict[str, Any], id: int, folder: Path) -> PlacedObject:
+    status, pose = item.get("status", "ok"), None
+    if item["R_cam_obj"] is not None:
+        R, t, size = (np.asarray(item[k], np.float64) for k in ("R_cam_obj", "t_cam_obj", "size"))
+        scale = item["scale"]
+        if not np.isfinite([*t, *size, scale or 0.0]).all():
+            got = f"object {id} of {folder / 'scene.json'}: t_cam_obj {t.tolist()}, size {size.tolist()}, scale {scale}"
+            raise FrameError(expected("finite positions and sizes", got=got, remedy="make it again"))
+        pose = ObjectPose(id=id, R_cam_obj=R, t_cam_obj=t, size=size, scale=scale, status=status)
+    S = item.get("S_obj_mesh")
+    return PlacedObject(
+        id=id,
+        name=item["name"],
+        label=item.get("label"),
+        status=status,
+        mesh=None if item["mesh"] is None else read_object_glb(_inside(folder, item["mesh"])),
+        pose=pose,
+        S_obj_mesh=None if S is None else np.asarray(S, np.float64),
+        notices=tuple(item.get("notices", ())),
+    )
+
+
+def _from_dict(data: dict[str, Any], folder: Path, skip_damaged: bool) -> Scene:
+    objects: dict[int, PlacedObject] = {}
     for n, item in enumerate(data["objects"], start=1):
-        id, status = item.get("id", n), item.get("status", "ok")
-        pose = None
-        if item["R_cam_obj"] is not None:
-            R, t, size = (np.asarray(item[k], np.float64) for k in ("R_cam_obj", "t_cam_obj", "size"))
-            pose = ObjectPose(id=id, R_cam_obj=R, t_cam_obj=t, size=size, scale=item["scale"], status=status)
-        S = item.get("S_obj_mesh")
-        objects[id] = PlacedObject(
-            id=id,
-            name=item["name"],
-            label=item.get("label"),
-            status=status,
-            mesh=None if item["mesh"] is None else read_object_glb(_inside(folder, item["mesh"])),
-            pose=pose,
-            S_obj_mesh=None if S is None else np.asarray(S, np.float64),
-            notices=tuple(item.get("notices", ())),
-        )
+        id = item.get("id", n)
+        if id in objects:
+            got = f"{id!r} twice in {folder / 'scene.json'}"
+            raise InputError(expected("objects with ids of their own", got=got, remedy="make it again"))
+        try:
+            objects[id] = _object_from_dict(item, id, folder)
+        except _DAMAGED as error:
+            if not skip_damaged:
+                raise
+            why = str(error) if isinstance(error, InputError) else f"damaged: {error!r}"
+            name = str(item.get("name", f"object_{id}"))
+            objects[id] = PlacedObject(id=id, name=name, mesh=None, pose=None, status="skipped", notices=(why,))
     order = np.array([0, *objects], np.uint16)
     labels = order[read_png(folder / "labels.png")]
     with np.load(folder / "amodal.npz") as stored:

@@ -17,7 +17,7 @@ from scenemaker.scene import U8
 from scenemaker.viewer.cards import Figure
 from scenemaker.viewer.floor import checked_floor
 from scenemaker.viewer.pictures import id_colour, over_photo
-from scenemaker.viewer.views import ABOVE_DEG, PAPER, YAW_DEG, _hull_points, directions, framing_camera, look_axes
+from scenemaker.viewer.views import ABOVE_DEG, PAPER, YAW_DEG, directions, framing_camera, hull_points, look_axes
 
 PAIR_PX = 384  # longer side of a picture
 EXTRA: tuple[int, int, int] = (150, 150, 150)  # predicted objects without a partner
@@ -61,7 +61,7 @@ def draw_pair(pair: ScenePair, *, max_px: int = PAIR_PX) -> list[Figure]:
         Figure("pred", "Prediction", "rendered after alignment" if meshes else "nothing", _on_paper(b)),
         Figure("overlay", "Prediction by object", text, _outlined(over, a, outlines)),
     ]
-    floor_cam = np.array([*up_cam, -float((_hull_points(truth.meshes) @ up_cam).min())])
+    floor_cam = np.array([*up_cam, -float((hull_points(truth.meshes) @ up_cam).min())])
     floor = checked_floor(points, floor_cam)
     where = {"left": f"from the left ({YAW_DEG:.0f}°)", "above": f"from above ({ABOVE_DEG:.0f}°)"}
     for name, forward in directions([0, 0, 1], up_cam).items():
@@ -105,11 +105,11 @@ def _front(pair: ScenePair, max_px: int) -> tuple[F64, Camera | None, U8 | None]
 
 def _framed(truth: list[Mesh], guess: list[Mesh], scene_size: float) -> F64:
     """(n, 3) points to frame: the ground truth, and the prediction as far as it is near."""
-    points = _hull_points(truth)
+    points = hull_points(truth)
     if not guess:
         return points
     centre = (points.min(0) + points.max(0)) / 2
-    others = _hull_points(guess)
+    others = hull_points(guess)
     return np.concatenate([points, others[np.linalg.norm(others - centre, axis=1) <= REACH * scene_size]])
 
 

@@ -96,7 +96,7 @@ def render_views(
     if not placed:
         return {}
     caster = scene_caster(placed)
-    points = _hull_points(caster.meshes)
+    points = hull_points(caster.meshes)
     up = np.array([0.0, -1.0, 0.0]) if point_map.up_cam is None else point_map.up_cam
     checks = plain = None
     if point_map.ground_cam is not None:
@@ -115,7 +115,7 @@ def object_views(item: PlacedObject, point_map: PointMap, *, size_px: int = 144)
     if item.mesh is None or item.pose is None:
         return {}
     caster = scene_caster([item])
-    points = _hull_points(caster.meshes)
+    points = hull_points(caster.meshes)
     up = np.array([0.0, -1.0, 0.0]) if point_map.up_cam is None else point_map.up_cam
     centre = (points.min(0) + points.max(0)) / 2
     out = {}
@@ -125,7 +125,7 @@ def object_views(item: PlacedObject, point_map: PointMap, *, size_px: int = 144)
     return out
 
 
-def _hull_points(meshes: Sequence[Mesh]) -> F64:
+def hull_points(meshes: Sequence[Mesh]) -> F64:
     """(n, 3) vertices that decide the framing: at most some hundred per mesh, and the extremes."""
     picked = []
     for mesh in meshes:

@@ -96,6 +96,8 @@ def test_floating_is_in_heights_of_the_object(lift):
     up = s.point_map.up_cam
     scores = check(s, [moved(s.objects[0], lift * height * up), s.objects[1]])
     assert scores.objects[0].floating == pytest.approx(lift, abs=1e-4)
+    assert scores.objects[0].floating_distance == pytest.approx(lift * height, abs=1e-4)
+    assert scores.floating_distance == pytest.approx(max(lift, 0) * height, abs=1e-4)
     assert scores.objects[0].support == (None if lift > 0 else "ground")
     assert scores.floating == pytest.approx(max(lift, 0), abs=1e-4)  # sunk is held
 
@@ -152,10 +154,10 @@ def test_overlap_of_cubes(dx, dy, dz, up):
     assert pairs[0].share == pytest.approx((1 - dx) * (1 - dy) * (1 - dz), abs=0.02)
 
 
-def test_overlap_is_a_share_of_the_smaller():
+def test_overlap_is_a_share_of_the_smaller_and_a_volume():
     big, small = cube_at(0, 0, 5), cube_at(0.5, 0.1, 5, 0.2)
-    assert overlaps([big, small], [1, 2], None)[0].share == pytest.approx(0.5, abs=0.03)
-    assert overlaps([small, big], [1, 2], None)[0].share == pytest.approx(0.5, abs=0.03)
+    for pair in (overlaps([big, small], [1, 2], None)[0], overlaps([small, big], [1, 2], None)[0]):
+        assert pair.share == pytest.approx(0.5, abs=0.03) and pair.volume == pytest.approx(0.5 * 0.2**3, rel=0.06)
 
 
 def test_what_only_touches_does_not_overlap():

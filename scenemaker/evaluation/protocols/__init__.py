@@ -13,6 +13,7 @@ from scenemaker.evaluation.types import EvalProtocol
 
 PROTOCOLS = {
     "layout": "layout:Layout",
+    "shape": "shape:Shape",
     "midi": "midi:Midi",
     "midi-fast": "midi:MidiFast",
     "midi-published": "midi:MidiPublished",

@@ -1,0 +1,230 @@
+"""The rotational symmetries of an object, found from its geometry.
+
+Definition: g is a symmetry of the surface P if the mean distance of g P to P, less the resampling floor, is at most
+0.01 of the longest side of its box. The floor is the mean distance of P to an independent sample of the same surface;
+g turns about the point that suits best, for a pose makes up for that by its translation. Texture is ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenemaker.cache import digest
+from scenemaker.evaluation.measures.symmetry import MAX_ORDER, SAME_DEG, Symmetries, angles_deg, closed, turns
+from scenemaker.geometry import transforms
+from scenemaker.geometry.cameras import F64
+from scenemaker.geometry.mesh import Mesh, sample_surface
+from scenemaker.geometry.registration import kabsch
+
+TOLERANCE = 0.01  # of the longest side: the definition
+POINTS, DENSE = 1024, 65536  # the points that are turned, and those they are compared with
+ICP_POINTS, ICP_DENSE, ICP_STEPS = 384, 8192, 8
+ROUGH_POINTS, ROUGH_CELLS, ROUGH_AXES = 128, 48, 500  # of the first search; its axes are within 5 degrees of any
+STANDS_OUT = 0.002  # of the longest side: rough distances of other points differ by less
+ROUGH_LIMIT = 0.03  # a symmetry stays below this on the grid
+TRIES = {2: 16, 3: 10, 5: 6, 7: 3, 11: 3, 13: 3}  # axes to look at by prime order, somewhat more than a group needs;
+# one of these divides every order up to MAX_ORDER but 17, 19 and 23
+NEAR_DEG = 12.0  # axes nearer than this lead the registration to one place
+NEARLY = 0.2  # the tree may name a point that much farther than the nearest; over a cloud it makes less than 0.1 %
+
+Move = tuple[F64, F64]  # R (3, 3), t (3,)
+_found: dict[str, Symmetries] = {}
+
+
+def symmetries_of(mesh: Mesh) -> Symmetries:
+    """The symmetries of a mesh, in its frame; searched for once per shape in a process.
+
+    Five hundred axes are tried roughly on a grid of distances; what is promising is registered to the shape and then
+    measured by the definition. Where *every* turn about an axis is within the tolerance, the shape is one of
+    revolution. A single turn must also stand out, i.e. fit better than turns by a little less and more: a square plate
+    turned by 30 degrees is within the tolerance, and yet its group is D4. A finite group is taken whole, every element
+    measured, or not at all.
+
+    Raises:
+        InputError: A mesh without a face of some area.
+    """
+    key = digest([mesh.vertices, mesh.faces])
+    if key not in _found:
+        _found[key] = _search(Shape(mesh))
+    return _found[key]
+
+
+class Shape:
+    """Points on a mesh, longest side 1 and centred, and how far they lie from it when turned."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        from scipy.spatial import KDTree
+
+        size = float(mesh.extents.max())
+        dense = sample_surface(mesh, DENSE, seed=1)[0] / size
+        points = sample_surface(mesh, POINTS, seed=2)[0] / size
+        mean = dense.mean(0)
+        dense, points = _shuffled(dense - mean), _shuffled(points - mean)  # so that the first few are everywhere
+        self.points, self.tree = points, KDTree(dense)
+        self.floor = float(np.mean(self.tree.query(points)[0]))
+        self.icp_dense = dense[:ICP_DENSE]
+        self.icp_tree = KDTree(self.icp_dense)
+        self._grid(dense)
+
+    def _grid(self, dense: F64) -> None:
+        from scipy.ndimage import distance_transform_edt
+
+        self._reach = 1.001 * float(np.linalg.norm(dense, axis=1).max())
+        cell = 2 * self._reach / ROUGH_CELLS
+        free = np.ones(ROUGH_CELLS**3, np.bool_)
+        free[self._cell(dense)] = False
+        cells = distance_transform_edt(free.reshape((ROUGH_CELLS,) * 3))
+        self._away = np.asarray(cells, np.float64).reshape(-1) * cell
+
+    def _cell(self, points: F64) -> NDArray[np.int64]:
+        i = ((points / self._reach + 1) * (ROUGH_CELLS / 2)).astype(np.int64).clip(0, ROUGH_CELLS - 1)
+        return (i[..., 0] * ROUGH_CELLS + i[..., 1]) * ROUGH_CELLS + i[..., 2]
+
+    def rough_distance(self, R: F64, centre: F64 | float = 0.0, *, points: int = ROUGH_POINTS) -> F64:
+        """(...) mean distance of the points turned about a centre by each R (..., 3, 3), to half a cell of the grid."""
+        turned = (self.points[:points] - centre) @ R.swapaxes(-1, -2) + centre
+        return self._away[self._cell(turned)].mean(-1)
+
+    def distance(self, R: F64, centre: F64) -> float:
+        """Mean distance of the points turned about a centre (3,) to the shape, less the floor; rough where large."""
+        rough = float(self.rough_distance(R, centre))
+        if rough > ROUGH_LIMIT:
+            return rough
+        turned = (self.points - centre) @ R.T + centre
+        return float(np.mean(self.tree.query(turned, eps=NEARLY)[0])) - self.floor
+
+    def stand_out(self, axes: F64, steps: F64, centre: F64) -> NDArray[np.bool_]:
+        """(k,) whether turns about axes (k, 3) by steps (k,) fit better than by a quarter less and a quarter more."""
+        R = turns(axes[:, None], steps[:, None] * np.array([1, 0.75, 1.25]))  # (k, 3, 3, 3)
+        at, less, more = self.rough_distance(R, centre, points=POINTS).T
+        return at + STANDS_OUT < np.minimum(less, more)
+
+    def fits(self, R: F64, centre: F64) -> bool:
+        """Whether all of R (k, 3, 3) are symmetries by the definition."""
+        return all(self.distance(r, centre) <= TOLERANCE for r in R)
+
+    def registered(self, R: F64) -> Move:
+        """R (3, 3) and t (3,) that bring the shape onto itself best, from a first guess of R.
+
+        Iterative closest points; one no farther than the floor says nothing of how to slide along the surface.
+        """
+        t, points = np.zeros(3), self.points[:ICP_POINTS]
+        floor = self.floor * np.sqrt(DENSE / ICP_DENSE)
+        for _ in range(ICP_STEPS):
+            x = points @ R.T + t
+            found = self.icp_tree.query(x, eps=NEARLY)
+            far = np.asarray(found[0], np.float64) / (2 * floor + 1e-12)
+            T = kabsch(x, self.icp_dense[np.asarray(found[1])], np.minimum(far, 1) ** 2 + 1e-6)
+            R, t = T[:3, :3] @ R, T[:3, :3] @ t + T[:3, 3]
+        return R, t
+
+
+def _search(shape: Shape) -> Symmetries:
+    axes = _directions()
+    rough = np.stack([shape.rough_distance(turns(axes, 2 * np.pi / p)) for p in TRIES])  # (primes, axes)
+    if rough.max() <= ROUGH_LIMIT and shape.fits(turns(axes[3::20], np.arange(25) + 0.5), np.zeros(3)):
+        return Symmetries(rotations=np.eye(3)[None], ball=True)
+    for k in _lowest(axes, rough.max(0), limit=_off_axis(2), tries=4):
+        whole = _revolution(shape, axes[k])
+        if whole is not None:
+            return whole
+    return _finite(shape, axes, rough)
+
+
+def _revolution(shape: Shape, near: F64) -> Symmetries | None:
+    """The symmetries of a solid of revolution, if the shape is one about an axis near the one given."""
+    moves = [shape.registered(turns(near, 2 * np.pi / n)) for n in (2, 3, 5)]
+    turned = [_rotvec(R) for R, _ in moves if angles_deg(R, np.eye(3)) > 30]  # the others slid back
+    if not turned:
+        return None
+    axis = transforms.unit(sum(transforms.unit(v) * np.sign(v @ near) for v in turned))
+    every = np.arange(1, 14) * np.pi / 13  # no gear of MAX_ORDER teeth or fewer keeps step with these
+    if not shape.fits(turns(axis, every), _centre(moves)):
+        return None
+    R, t = shape.registered(turns(transforms.unit(np.cross(axis, np.eye(3)[np.abs(axis).argmin()])), np.pi))
+    across = transforms.unit(np.cross(axis, np.cross(_rotvec(R), axis)))
+    flips = turns(axis, np.arange(6) * np.pi / 3) @ turns(across, np.pi)
+    both_ends = shape.fits(flips, _centre([*moves, (R, t)]))
+    return Symmetries(rotations=np.stack([np.eye(3), flips[0]][: 1 + both_ends]), axis=axis)
+
+
+def _finite(shape: Shape, axes: F64, rough: F64) -> Symmetries:
+    group, moves, seen = np.eye(3)[None], list[Move](), np.zeros((0, 3))
+    for (prime, tries), distances in zip(TRIES.items(), rough, strict=True):
+        for k in _lowest(axes, distances, limit=_off_axis(prime), tries=tries):
+            turn = turns(axes[k], 2 * np.pi / prime)
+            near = angles_deg(group, turn)
+            known = near.min() < NEAR_DEG
+            found = moves if known else [*moves, shape.registered(turn)]
+            vector = _rotvec(group[near.argmin()] if known else found[-1][0])
+            if abs(np.linalg.norm(vector) - 2 * np.pi / prime) > 0.1:
+                continue  # slid to another turn
+            axis, centre = transforms.unit(vector), _centre(found)
+            if (np.abs(seen @ group @ axis) > np.cos(np.radians(NEAR_DEG / 2))).any():
+                continue  # the group takes axes to axes of the same order
+            orders = np.arange(MAX_ORDER - MAX_ORDER % prime, 0, -prime)
+            for order in orders[shape.stand_out(np.tile(axis, (len(orders), 1)), 2 * np.pi / orders, centre)]:
+                larger = _with(shape, group, turns(axis, 2 * np.pi / order), centre)
+                if larger is not None:
+                    group, moves, seen = larger, found, np.concatenate([seen, axis[None]])
+                    break
+    return Symmetries(rotations=group)
+
+
+def _with(shape: Shape, group: F64, turn: F64, centre: F64) -> F64 | None:
+    """(G, 3, 3) the group with one more turn, if all of it are symmetries that stand out."""
+    if angles_deg(group, turn).min() < SAME_DEG:
+        return group
+    if shape.distance(turn, centre) > TOLERANCE:
+        return None
+    larger = closed(np.concatenate([group, turn[None]]))
+    if larger is None or not shape.fits(larger[1:], centre):
+        return None
+    vectors = np.stack([_rotvec(R) for R in larger[1:]])
+    steps, axes = np.linalg.norm(vectors, axis=1), transforms.unit(vectors)
+    smaller = steps[:, None] < steps[None] - 0.05
+    first = ~(smaller & (np.abs(axes @ axes.T) > np.cos(0.05))).any(0)  # the smallest turn about each axis
+    return larger if shape.stand_out(axes[first], steps[first], centre).all() else None
+
+
+def _off_axis(prime: int) -> float:
+    """What a symmetry stays below on the grid when its axis is 5 degrees off: the larger the turn, the farther off."""
+    return 0.015 + 0.035 * float(np.sin(np.pi / prime))
+
+
+def _lowest(axes: F64, distances: F64, *, limit: float, tries: int) -> Iterator[int]:
+    """Axes of the lowest distances, from the lowest up, each well apart from those before."""
+    taken = np.zeros((0, 3))
+    for k in np.argsort(distances, kind="stable"):
+        if distances[k] > limit or len(taken) == tries:
+            return
+        if not len(taken) or np.abs(taken @ axes[k]).max() < np.cos(np.radians(NEAR_DEG)):
+            taken = np.concatenate([taken, axes[k : k + 1]])
+            yield int(k)
+
+
+def _directions() -> F64:
+    """(n, 3) the axes of the frame, which is where makers put symmetries, and unit vectors over half the sphere."""
+    k = np.arange(ROUGH_AXES) + 0.5
+    z, phi = 1 - k / ROUGH_AXES, np.pi * (1 + np.sqrt(5)) * k  # Fibonacci's spiral
+    r = np.sqrt(1 - z**2)
+    return np.concatenate([np.eye(3), np.stack([r * np.cos(phi), r * np.sin(phi), z], 1)])
+
+
+def _centre(moves: list[Move]) -> F64:
+    """(3,) the point that x -> R x + t leave where it is; of all of them the nearest to the origin."""
+    A, b = np.concatenate([np.eye(3) - R for R, _ in moves]), np.concatenate([t for _, t in moves])
+    return np.asarray(np.linalg.lstsq(A, b, rcond=0.05)[0], np.float64)
+
+
+def _shuffled(points: F64) -> F64:
+    return points[np.random.default_rng(0).permutation(len(points))]
+
+
+def _rotvec(R: F64) -> F64:
+    from scipy.spatial.transform import Rotation
+
+    return Rotation.from_matrix(R).as_rotvec()
