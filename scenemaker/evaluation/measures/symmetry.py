@@ -111,7 +111,7 @@ def closed(R: F64) -> F64 | None:
             if angles_deg(group, product).min() > SAME_DEG:
                 group = np.concatenate([group, product[None]])
         grown += 1
-    if len(group) > LARGEST or (len(group) > 1 and angles_deg(group[1:], np.eye(3)).min() < 360 / MAX_ORDER - SAME_DEG):
+    if len(group) > LARGEST:
         return None
     flat = group.reshape(-1, 9)
     table = (group[:, None] @ group[None]).reshape(-1, 9) @ flat.T  # (G G, G): traces, 3 where equal
@@ -122,4 +122,5 @@ def closed(R: F64) -> F64 | None:
         U, _, Vt = np.linalg.svd(np.einsum("kjab,jcb->kac", group[table], group))
         group = U @ Vt
     off = angles_deg(group[:, None] @ group[None], group[table]).max()
-    return group if off < 1e-3 else None
+    step = angles_deg(group[1:], np.eye(3)).min(initial=180)
+    return group if off < 1e-3 and step > 360 / MAX_ORDER - 0.1 else None

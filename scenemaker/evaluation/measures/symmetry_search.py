@@ -8,27 +8,27 @@ g turns about the point that suits best, for a pose makes up for that by its tra
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scenemaker.cache import digest
+from scenemaker.evaluation.measures.fitting import NEARLY, register
 from scenemaker.evaluation.measures.symmetry import MAX_ORDER, SAME_DEG, Symmetries, angles_deg, closed, turns
 from scenemaker.geometry import transforms
 from scenemaker.geometry.cameras import F64
 from scenemaker.geometry.mesh import Mesh, sample_surface
-from scenemaker.geometry.registration import kabsch
 
 TOLERANCE = 0.01  # of the longest side: the definition
 POINTS, DENSE = 1024, 65536  # the points that are turned, and those they are compared with
-ICP_POINTS, ICP_DENSE, ICP_STEPS = 384, 8192, 8
+ICP_POINTS, ICP_DENSE, ICP_STEPS, ICP_FAR = 384, 8192, 8, 0.03  # far: the handle of a mug
 ROUGH_POINTS, ROUGH_CELLS, ROUGH_AXES = 128, 48, 500  # of the first search; its axes are within 5 degrees of any
 STANDS_OUT = 0.002  # of the longest side: rough distances of other points differ by less
 ROUGH_LIMIT = 0.03  # a symmetry stays below this on the grid
 TRIES = {2: 16, 3: 10, 5: 6, 7: 3, 11: 3, 13: 3}  # axes to look at by prime order, somewhat more than a group needs;
 # one of these divides every order up to MAX_ORDER but 17, 19 and 23
 NEAR_DEG = 12.0  # axes nearer than this lead the registration to one place
-NEARLY = 0.2  # the tree may name a point that much farther than the nearest; over a cloud it makes less than 0.1 %
 
 Move = tuple[F64, F64]  # R (3, 3), t (3,)
 _found: dict[str, Symmetries] = {}
@@ -59,14 +59,17 @@ class Shape:
         from scipy.spatial import KDTree
 
         size = float(mesh.extents.max())
-        dense = sample_surface(mesh, DENSE, seed=1)[0] / size
+        dense, face = sample_surface(mesh, DENSE, seed=1)
+        dense = dense / size
         points = sample_surface(mesh, POINTS, seed=2)[0] / size
         mean = dense.mean(0)
         dense, points = _shuffled(dense - mean), _shuffled(points - mean)  # so that the first few are everywhere
         self.points, self.tree = points, KDTree(dense)
         self.floor = float(np.mean(self.tree.query(points)[0]))
-        self.icp_dense = dense[:ICP_DENSE]
-        self.icp_tree = KDTree(self.icp_dense)
+        a, b, c = np.moveaxis(mesh.triangles[_shuffled(face)[:ICP_DENSE]], 1, 0)
+        normals = transforms.unit(np.cross(b - a, c - a) / size**2)
+        self.icp = dense[:ICP_DENSE], normals, KDTree(dense[:ICP_DENSE])
+        self.icp_floor = self.floor * np.sqrt(DENSE / ICP_DENSE)
         self._grid(dense)
 
     def _grid(self, dense: F64) -> None:
@@ -107,19 +110,8 @@ class Shape:
         return all(self.distance(r, centre) <= TOLERANCE for r in R)
 
     def registered(self, R: F64) -> Move:
-        """R (3, 3) and t (3,) that bring the shape onto itself best, from a first guess of R.
-
-        Iterative closest points; one no farther than the floor says nothing of how to slide along the surface.
-        """
-        t, points = np.zeros(3), self.points[:ICP_POINTS]
-        floor = self.floor * np.sqrt(DENSE / ICP_DENSE)
-        for _ in range(ICP_STEPS):
-            x = points @ R.T + t
-            found = self.icp_tree.query(x, eps=NEARLY)
-            far = np.asarray(found[0], np.float64) / (2 * floor + 1e-12)
-            T = kabsch(x, self.icp_dense[np.asarray(found[1])], np.minimum(far, 1) ** 2 + 1e-6)
-            R, t = T[:3, :3] @ R, T[:3, :3] @ t + T[:3, 3]
-        return R, t
+        """R (3, 3) and t (3,) that bring the shape onto itself best, from a first guess of R."""
+        return register(self.points[:ICP_POINTS], *self.icp, R, steps=ICP_STEPS, floor=self.icp_floor, far=ICP_FAR)
 
 
 def _search(shape: Shape) -> Symmetries:
@@ -220,7 +212,7 @@ def _centre(moves: list[Move]) -> F64:
     return np.asarray(np.linalg.lstsq(A, b, rcond=0.05)[0], np.float64)
 
 
-def _shuffled(points: F64) -> F64:
+def _shuffled(points: NDArray[Any]) -> NDArray[Any]:
     return points[np.random.default_rng(0).permutation(len(points))]
 
 

@@ -158,6 +158,7 @@ class _Placed:
         centre: (3,) of its box along its own axes.
         side: Longest side of that box.
         dense, points: Surface points (n, 3); the second are a part of the first.
+        shape: Its mesh with axes along R.
     """
 
     def __init__(self, item: EvalObject, S_world_frame: F64, mesh: Mesh, *, points: int, seed: int) -> None:
@@ -171,7 +172,7 @@ class _Placed:
         self.mesh, self.seed = mesh, seed
         box = box_along(mesh.vertices, self.R)
         self.centre, self.side = box[:3, 3], float(np.linalg.norm(box[:3, :3], axis=0).max())
-        self.dense = sample_surface(mesh, DENSER * points, seed=seed)[0]
+        self.dense, self.face = sample_surface(mesh, DENSER * points, seed=seed)
         self.points = self.dense[::DENSER]
         self.tree = KDTree(self.dense)
         own = not mirrored and scales[0] - scales[-1] <= EVEN * scales[0]
@@ -199,7 +200,9 @@ def _same_shape(pred: _Placed, gt: _Placed) -> bool:
 
 def _registered(pred: _Placed, gt: _Placed) -> F64:
     """(k, 3, 3) rotations that ground truth's mesh would have if it stood as the prediction does."""
-    fits = fitting_rotations(pred.dense @ gt.R, gt.dense @ gt.R, tolerance=TOLERANCE * gt.side)
+    a, b, c = np.moveaxis(gt.mesh.triangles[gt.face] / gt.side, 1, 0)
+    normals = transforms.unit(np.cross(b - a, c - a))
+    fits = fitting_rotations(pred.dense @ gt.R, gt.dense @ gt.R, normals @ gt.R, tolerance=TOLERANCE * gt.side)
     return gt.R @ fits.swapaxes(1, 2)
 
 
