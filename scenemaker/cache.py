@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,13 @@ def folder_digest(folder: Path) -> str:
         h.update(f"file:{file.relative_to(folder).as_posix()}\0".encode())
         _feed_file(h, file)
     return h.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def package_digest() -> str:
+    """SHA-256 of this library's code, for what is kept beyond a change of it."""
+    root = Path(__file__).parent
+    return digest([(p.relative_to(root).as_posix(), p) for p in sorted(root.rglob("*.py"))])
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ Protocols = Annotated[
     typer.Option(
         "--protocol",
         "-p",
-        help="layout and midi if left out; `all`; see --protocols. Repeatable.",
+        help="Left out: layout and midi; `all`; see --list. Repeatable.",
         rich_help_panel=WHAT,
     ),
 ]
@@ -71,7 +72,7 @@ def _list_protocols(value: bool) -> None:
         p = protocol(name)
         sys.stdout.write(f"{name}\n  {p.title}\n  source: {p.source}\n")
         for m in p.measures:
-            sys.stdout.write(f"    {m.key:<20}{m.title:<18}{m.better} is better; {m.text}\n")
+            sys.stdout.write(f"    {m.key:<18} {m.title:<18} {m.better} is better; {m.text}\n")
     raise typer.Exit
 
 
@@ -128,17 +129,13 @@ def evaluate(
     from scenemaker.evaluation.evaluate import evaluate as run
 
     STATE.json = as_json
+    settings = _settings(
+        protocols, match=match, align=align, points=points, seed=seed, pictures=not no_pictures, lpips=lpips, clip=clip
+    )
     if gt is not None and _are_pictures(pred, gt):
-        from scenemaker.evaluation.completions import COMPLETIONS, Judges, evaluate_completions, read_labels
-
-        judges = _judges(lpips, clip, Judges(labels=None if labels is None else read_labels(labels)))
-        with Bar("pictures", as_json) as step:
-            results, unmatched = evaluate_completions(pred, gt, judges, progress=step)
-        shown = tuple(m for m in COMPLETIONS.measures if any(_value(r, m.key) is not None for r in results))
-        comparison = _comparison({"prediction": results}, [replace(COMPLETIONS, measures=shown)], unmatched)
-        _tell(comparison, out, 0, None, _settings(protocols, match, align, points, seed, False))
+        _completions(pred, gt, out, settings, labels)
         return
-    settings = _settings(protocols, match, align, points, seed, not no_pictures)
+    _check(labels=labels, gt=gt, protocols=protocols, sort_by=sort_by, settings=settings)
     with Bar("scenes", as_json) as step:
         done = run(pred, gt, out, settings, workers=do.workers_of(workers), fresh=fresh, progress=step)
     comparison = _comparison({"prediction": list(done.results)}, list(done.protocols), done.unmatched)
@@ -194,7 +191,7 @@ def robustness(
     cases = [Case()] + [Case.parse(text) for text in perturb if text != CLEAN]
     if not perturb:
         cases += [Case(kind, level) for kind in KINDS for level in (1, 2)]
-    settings = _settings(protocols, "id", "auto", points, seed or 0, True)
+    settings = _settings(protocols, match="id", points=points, seed=seed or 0)
     with Bar("runs", as_json) as step:
         found, failed = run(
             gt, out, cases, made, settings, meshes=meshes, workers=do.workers_of(workers), fresh=fresh, progress=step
@@ -205,17 +202,31 @@ def robustness(
     _tell(comparison, out, worst, None, settings)
 
 
-def _settings(protocols: list[str], match: str, align: str, points: int | None, seed: int, pictures: bool) -> Settings:
+def _check(labels: Path | None, gt: Path | None, protocols: list[str], sort_by: str | None, settings: Settings) -> None:
+    """Tells options that would do nothing before any work is done.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    from scenemaker.errors import ConfigError, expected
+    from scenemaker.evaluation.own_scores import PICTURES, SELFCHECK
+    from scenemaker.evaluation.ranking import chosen_measure
+
+    if labels is not None:
+        raise ConfigError(expected("pictures with --labels", got="scenes", remedy="leave --labels out"))
+    if gt is None and protocols:
+        raise ConfigError(expected("a ground truth with --protocol", got="none", remedy="add GT after PRED"))
+    chosen_measure([*settings.instances(), PICTURES, SELFCHECK], sort_by)
+
+
+def _settings(protocols: list[str], **data: Any) -> Settings:
     from pydantic import ValidationError
 
     from scenemaker.errors import ConfigError, expected
     from scenemaker.evaluation.evaluate import Settings
 
-    data: dict[str, Any] = {"match": match, "align": align, "points": points, "seed": seed, "pictures": pictures}
-    if protocols:
-        data["protocols"] = tuple(protocols)
     try:
-        return Settings(**data)
+        return Settings.model_validate(data | ({"protocols": tuple(protocols)} if protocols else {}))
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
@@ -234,22 +245,25 @@ def _are_pictures(pred: Path, gt: Path) -> bool:
     return bool(pictures_in(pred)) and bool(pictures_in(gt))
 
 
-def _judges(lpips: Path | None, clip: Path | None, judges: Any) -> Any:
-    from scenemaker.errors import InputError, expected
+def _completions(pred: Path, gt: Path, out: Path | None, settings: Settings, labels: Path | None) -> None:
+    """Two folders of pictures."""
+    from scenemaker.errors import ConfigError, expected
+    from scenemaker.evaluation.completions import COMPLETIONS, evaluate_completions, read_labels
+    from scenemaker.evaluation.evaluate import Settings as Defaults
 
-    if lpips is not None:
-        from scenemaker.evaluation.perceptual import Lpips
-
-        backbone, lin = sorted(lpips.glob("alexnet*")), sorted(lpips.glob("alex.*"))
-        if not backbone or not lin:
-            remedy = "put torchvision's alexnet-owt-*.pth and alex.pth of the package lpips there"
-            raise InputError(expected(f"alexnet* and alex.* in {lpips}", got="not both", remedy=remedy))
-        judges = replace(judges, lpips=Lpips.load(backbone[0], lin[0]))
-    if clip is not None:
-        from scenemaker.evaluation.perceptual import ClipScore
-
-        judges = replace(judges, clip=ClipScore.load(clip))
-    return judges
+    told = settings.model_copy(update={"lpips": None, "clip": None})
+    if told != Defaults():
+        changed = [name for name in Defaults.model_fields if getattr(told, name) != getattr(Defaults(), name)]
+        remedy = "leave them out for pictures, or check the paths"
+        raise ConfigError(
+            expected("scenes with these options", got=f"pictures with {', '.join(changed)}", remedy=remedy)
+        )
+    names = None if labels is None else read_labels(labels)
+    with Bar("pictures", STATE.json) as step:
+        results, unmatched = evaluate_completions(pred, gt, settings.judges(), labels=names, progress=step)
+    shown = tuple(m for m in COMPLETIONS.measures if any(_value(r, m.key) is not None for r in results))
+    comparison = _comparison({"prediction": results}, [replace(COMPLETIONS, measures=shown)], unmatched)
+    _tell(comparison, out, 0, None, settings)
 
 
 def _value(result: SceneResult, key: str) -> float | None:
@@ -260,7 +274,7 @@ def _value(result: SceneResult, key: str) -> float | None:
 def _comparison(rows: dict[str, Any], protocols: list[Any], unmatched: Any, notices: Any = ()) -> Comparison:
     from scenemaker.evaluation.tables import Comparison
 
-    command = " ".join(["scenemaker", *sys.argv[1:]])
+    command = shlex.join(["scenemaker", *sys.argv[1:]])
     label = next(iter(rows))
     return Comparison(
         rows=rows, protocols=protocols, command=command, unmatched={label: list(unmatched)}, notices=list(notices)
@@ -286,7 +300,7 @@ def _tell(comparison: Comparison, out: Path | None, worst: int, sort_by: str | N
     if STATE.json:
         typer.echo(to_json(comparison))
     else:
-        typer.echo(text_tables(replace(comparison, command="")))  # who reads it here has typed it
+        typer.echo(text_tables(comparison))
         for r in [r for r in results if r.error][:5]:
             typer.echo(f"{r.name}: {r.error}", err=True)
         if out is not None:

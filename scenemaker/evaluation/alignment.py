@@ -1,12 +1,15 @@
 """Brings a prediction into the ground truth's ``world``, and says how.
 
-Two scene folders share the frame ``cam``. Metric scenes of one camera are left alone; a relative one gets the scale
-about the camera under which the objects' distances agree, then a similarity. So does a scene of another camera.
+Two scene folders of one K are compared in ``cam``: metric ones as they are, relative ones with a scale about the
+camera; a freedom to turn would take errors of pose away. K alone does not tell where a camera stands: where this fits
+badly and the ``world`` of one on that of the other fits far better, the worlds are compared. Folders of another K or
+picture ratio get a similarity.
 
-A file without a camera may be turned in any way: each of its axes is tried as up, with 16 turns about it, also the
-camera's own axes where the ground truth has a camera. Starts that bring the centres and spreads of the points
-together are refined (``scene_icp``) on few points, the best on all. Of those that fit equally well the one that turns
-least is taken, and a file that fits as it is stays as it is.
+A file without a camera always gets a similarity, however well it fits, so that a table has one freedom for all scenes.
+It may be turned in any way: each of its axes is tried as up, with 16 turns about it, also the camera's own axes where
+the ground truth has a camera. Starts that bring the centres and spreads of the points together are refined
+(``scene_icp``) on few points, the best on all. Of those that fit equally well the one that turns least is taken; where
+the file as it is fits nearly as well, it is refined from there, and left untouched where it fits exactly.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ from typing import Literal
 import numpy as np
 
 from scenemaker.errors import ConfigError, expected
+from scenemaker.evaluation.matching import one_ratio
 from scenemaker.evaluation.scene_icp import Fit, Freedom, SceneIcp
 from scenemaker.evaluation.types import Alignment, Alignments, EvalObject, EvalScene
 from scenemaker.geometry import transforms
-from scenemaker.geometry.cameras import F64
+from scenemaker.geometry.cameras import F64, Camera
 from scenemaker.geometry.mesh import sample_surface
 from scenemaker.geometry.registration import scale_of
 
@@ -29,7 +33,9 @@ COARSE = 10  # the first rounds take every tenth
 TURNS = 16
 GUESSES = 32
 SAME_K = 0.01  # of the focal length
-SAME_FRAME = 0.002  # of the scene: a file that fits so well, or so little worse than the best fit, stays
+FAR_OFF = 0.02  # of the scene: cameras of one K that leave so much may stand elsewhere; an error is at most 0.05
+SAME_FRAME = 0.002  # of the scene: a file that fits so well, or so little worse than the best fit, is in one frame
+EXACT = 1e-6  # of the scene
 MIRRORED = 0.01  # of the scene: where nothing fits better, the mirror image is tried
 COS_UP = 0.9  # a prediction whose y axis is less than 25 degrees from up is y up
 CAMERA_DEG = 10.0
@@ -109,32 +115,49 @@ def _cloud(item: EvalObject, S_a_frame: F64, n: int, seed: int) -> F64:
 def _by_camera(gt: EvalScene, pred: EvalScene, align: Freedom | Literal["auto"], icp: SceneIcp) -> Alignment:
     if gt.scene is None or pred.scene is None:
         raise ValueError("no cameras")  # the caller asks for two scene folders only
-    ours, theirs = gt.scene.camera, pred.scene.camera
-    K = theirs.resized(ours.width, ours.height).K
-    one = bool(np.abs(K - ours.K).max() <= SAME_K * ours.K[0, 0])
-    told = "shared camera" if one else f"cameras differ (focal length {K[0, 0]:.0f} px, not {ours.K[0, 0]:.0f})"
+    told, one = _cameras_told(gt.scene.camera, pred.scene.camera)
     metric = gt.scene.scale_kind == pred.scene.scale_kind == "metric"
-    if align == "auto" and one and metric:
-        return Alignment(S_world_pred=gt.T_world_frame, kind="none", text=f"{told}, metric")
-    freedom: Freedom = "similarity" if align == "auto" else align
-    starts = [gt.T_world_frame]
-    if freedom != "rigid":
-        k = icp.distance_ratio(gt.T_world_frame)
-        starts.append(gt.T_world_frame @ transforms.similarity(np.eye(3), np.zeros(3), k))
-    fit = min((icp.refined(S, freedom, 80) for S in starts), key=lambda f: f.error)
-    return Alignment(S_world_pred=fit.S, kind=freedom, text=f"{told}, {_told(fit, freedom)}")
+    freedom: Alignments = align if align != "auto" else "similarity" if not one else "none" if metric else "scale"
+    worlds_icp, S_world_pred = icp.moved(pred.T_world_frame), pred.T_world_frame
+    if freedom in ("rigid", "similarity"):
+        scaled = freedom == "similarity"
+        starts = [_held(icp, gt.T_world_frame, scaled).S, _held(worlds_icp, np.eye(4), scaled).S @ S_world_pred]
+        fit = min((icp.refined(S, freedom, 80) for S in starts), key=lambda f: f.error)
+        return Alignment(S_world_pred=fit.S, kind=freedom, text=f"{told}, {_told(fit, freedom)}")
+    fit, about = _held(icp, gt.T_world_frame, freedom == "scale"), "the camera"
+    if fit.error > FAR_OFF:
+        worlds = _held(worlds_icp, np.eye(4), freedom == "scale")
+        if worlds.error < fit.error / 2:
+            told += ", cameras stand elsewhere: worlds compared"
+            fit, about = Fit(worlds.S @ S_world_pred, worlds.error), "the world's origin"
+    text = "metric" if freedom == "none" else _told(fit, freedom, about)
+    return Alignment(S_world_pred=fit.S, kind=freedom, text=f"{told}, {text}")
+
+
+def _cameras_told(ours: Camera, theirs: Camera) -> tuple[str, bool]:
+    """What K tells of two cameras, and whether it is one."""
+    if not one_ratio((ours.width, ours.height), (theirs.width, theirs.height)):
+        return f"pictures differ ({theirs.width}x{theirs.height}, not {ours.width}x{ours.height})", False
+    K = theirs.resized(ours.width, ours.height).K
+    if np.abs(K - ours.K).max() <= SAME_K * ours.K[0, 0]:
+        return "same K", True
+    return f"cameras differ (focal length {K[0, 0]:.0f} px, not {ours.K[0, 0]:.0f})", False
+
+
+def _held(icp: SceneIcp, S: F64, scaled: bool) -> Fit:
+    """A start that may change by no more than a scale about the source's origin."""
+    if not scaled:
+        return Fit(S, icp.error(S))
+    starts = [S, S @ transforms.similarity(np.eye(3), np.zeros(3), icp.distance_ratio(S))]
+    return min((icp.refined(start, "scale", 80) for start in starts), key=lambda f: f.error)
 
 
 def _by_shape(gt: EvalScene, pred: EvalScene, align: Freedom | Literal["auto"], icp: SceneIcp) -> Alignment:
-    S_as_is, freedom = pred.T_world_frame, "similarity" if align == "auto" else align
-    as_is = icp.error(S_as_is)
+    freedom = "similarity" if align == "auto" else align
     if freedom == "scale":
-        fit = icp.refined(S_as_is, "scale", 80)
-        return Alignment(S_world_pred=fit.S, kind="scale", text=_told(fit, "scale"))
-    fit = None if align == "auto" and as_is <= SAME_FRAME else _best_fit(gt, pred, icp, freedom)
-    if fit is None or (align == "auto" and as_is <= 1.1 * fit.error + SAME_FRAME):  # nothing to be gained
-        text = f"one frame already, error {as_is:.2%} of the scene"
-        return Alignment(S_world_pred=S_as_is, kind="none", text=text)
+        fit = _held(icp, pred.T_world_frame, True)
+        return Alignment(S_world_pred=fit.S, kind="scale", text=_told(fit, "scale", "the file's origin"))
+    fit = _best_fit(gt, pred, icp, freedom)
     texts = [*_axes_told(gt, pred, fit.S), _told(fit, freedom)]
     if fit.error > MIRRORED:
         mirrored = _best_fit(gt, pred, icp.mirrored(), freedom).error
@@ -145,18 +168,28 @@ def _by_shape(gt: EvalScene, pred: EvalScene, align: Freedom | Literal["auto"], 
 
 def _best_fit(gt: EvalScene, pred: EvalScene, icp: SceneIcp, freedom: Freedom) -> Fit:
     """In rounds, each with more points or steps and fewer starts; of equally good fits the one that turns least."""
-    scale = 1.0 if freedom == "rigid" else None
-    coarse, as_is = icp.thinned(COARSE), pred.T_world_frame
+    as_is, scale = pred.T_world_frame, 1.0 if freedom == "rigid" else None
+    untouched = icp.error(as_is)
+    if untouched <= EXACT:
+        return Fit(as_is, untouched)
+    own = icp.refined(as_is, freedom, 80)
+    if untouched <= SAME_FRAME:
+        return own
+    coarse = icp.thinned(COARSE)
     ups = [R @ as_is[:3, :3] for R in UPS]
     turns = [transforms.axis_angle([0, 1, 0], 2 * np.pi * n / TURNS) for n in range(TURNS)]
     cameras = list(_cameras(gt, pred).values())
-    starts = [as_is, *(coarse.start(R, scale) for R in (*cameras, *(turn @ up for up in ups for turn in turns)))]
+    starts = [coarse.start(R, scale) for R in (*cameras, *(turn @ up for up in ups for turn in turns))]
     starts += coarse.guesses([*cameras, *ups], GUESSES)
     fits: list[Fit] = []
     for points, steps, left in ((coarse.thinned(2), 5, 12), (coarse, 40, 4), (icp, 80, 4)):
         fits = sorted((points.refined(S, freedom, steps) for S in starts), key=lambda f: f.error)[:left]
         starts = [f.S for f in fits]
-    equal = [f for f in fits if f.error <= 1.02 * fits[0].error + 1e-4]
+    fits.append(own)
+    least = min(f.error for f in fits)
+    if untouched <= 1.1 * least + SAME_FRAME:
+        return own
+    equal = [f for f in fits if f.error <= 1.02 * least + 1e-4]
     return min(equal, key=lambda f: transforms.rotation_angle_deg(_rotation(f.S), as_is[:3, :3]))
 
 
@@ -186,6 +219,7 @@ def _rotation(S: F64) -> F64:
     return S[:3, :3] / scale_of(S)
 
 
-def _told(fit: Fit, freedom: Freedom) -> str:
-    scale = "" if freedom == "rigid" else f", scale {scale_of(fit.S):.4g}"
-    return f"{freedom}{scale}, error {fit.error:.2%} of the scene"
+def _told(fit: Fit, freedom: Freedom, about: str | None = None) -> str:
+    scale = f"scale {scale_of(fit.S):.4g}"
+    held = {"scale": f"{scale} about {about}", "rigid": "rigid", "similarity": f"similarity, {scale}"}
+    return f"{held[freedom]}, error {fit.error:.2%} of the scene"

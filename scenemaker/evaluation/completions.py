@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from scenemaker.artefacts import read_json
 from scenemaker.errors import InputError, SceneMakerError, ShapeError, expected
 from scenemaker.evaluation.images import mask_iou, psnr, ssim
+from scenemaker.evaluation.judges import Judges
 from scenemaker.evaluation.own_scores import OwnScores
 from scenemaker.evaluation.results import SceneResult
 from scenemaker.evaluation.types import Measure, Scores
@@ -42,21 +42,6 @@ COMPLETIONS = OwnScores(
         ),
     ),
 )
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Judges:
-    """Trained networks that judge pictures, where their weights are at hand.
-
-    Attributes:
-        lpips: Distance of two pictures (h, w, 3), of ``perceptual.Lpips``.
-        clip: Of ``perceptual.ClipScore``.
-        labels: What each picture shows, by name, for ``clip``.
-    """
-
-    lpips: Callable[[U8, U8], float] | None = None
-    clip: Any = None
-    labels: Mapping[str, str] | None = None
 
 
 def pictures_in(root: Path) -> dict[str, Path]:
@@ -92,6 +77,7 @@ def evaluate_completions(
     gt: str | Path,
     judges: Judges | None = None,
     *,
+    labels: Mapping[str, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[SceneResult], list[str]]:
     """Compares completed pictures with the true ones of the same names.
@@ -103,6 +89,7 @@ def evaluate_completions(
         pred: Folder of completed pictures.
         gt: Folder of true ones.
         judges: Trained networks.
+        labels: What each picture shows, by name, for CLIP.
         progress: Called with (done, total).
 
     Returns:
@@ -121,32 +108,31 @@ def evaluate_completions(
         )
     results = []
     for done, (name, path) in enumerate(true.items(), start=1):
-        results.append(_compare(name, found.get(name), path, judges or Judges()))
+        results.append(_compare(name, found.get(name), path, judges or Judges(), (labels or {}).get(name)))
         if progress is not None:
             progress(done, len(true))
     return results, [name for name in found if name not in true]
 
 
-def _compare(name: str, pred: Path | None, gt: Path, judges: Judges) -> SceneResult:
+def _compare(name: str, pred: Path | None, gt: Path, judges: Judges, label: str | None) -> SceneResult:
     start = time.perf_counter()
     result = SceneResult(name=name, gt=str(gt), pred=None if pred is None else str(pred), state="missing")
     if pred is None:
         return result
     try:
-        scores = Scores(scene=_scores(name, _rgba(pred), _rgba(gt), judges), objects=())
+        scores = Scores(scene=_scores(_rgba(pred), _rgba(gt), judges, label), objects=())
     except SceneMakerError as error:
         return replace(result, state="failed", error=str(error))
     seconds = round(time.perf_counter() - start, 3)
     return replace(result, state="ok", scores={COMPLETIONS.name: scores}, seconds=seconds)
 
 
-def _scores(name: str, pred: U8, gt: U8, judges: Judges) -> dict[str, float | None]:
+def _scores(pred: U8, gt: U8, judges: Judges, label: str | None) -> dict[str, float | None]:
     if pred.shape[:2] != gt.shape[:2]:
         size, want = (f"{x.shape[1]}x{x.shape[0]}" for x in (pred, gt))
         raise ShapeError(expected(f"a picture of {want}", got=size, remedy="resize the prediction"))
     a, b = _on_white(pred), _on_white(gt)
     clear = [bool((x[..., 3] < 255).any()) for x in (pred, gt)]
-    label = (judges.labels or {}).get(name)
     return {
         "psnr": min(psnr(a, b), PSNR_MAX),
         "ssim": ssim(a, b),

@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scenemaker.artefacts import read_json, write_json
-from scenemaker.cache import digest, locked, output_errors, sweep
-from scenemaker.errors import ConfigError, InputError, SceneMakerError, expected
-from scenemaker.evaluation.pairing import make_pair
+from scenemaker.cache import locked, output_errors, sweep
+from scenemaker.errors import InputError, SceneMakerError, expected
+from scenemaker.evaluation.judges import Judges, load_judges
+from scenemaker.evaluation.kept import keep_result, kept_result, key_of
+from scenemaker.evaluation.pairing import check_ground_truth, make_pair
 from scenemaker.evaluation.protocols import PROTOCOLS, protocol
 from scenemaker.evaluation.reading import pair_scenes, read_scene, scenes_in
-from scenemaker.evaluation.results import ObjectRow, SceneResult
-from scenemaker.evaluation.types import EvalProtocol, EvalScene, ScenePair
+from scenemaker.evaluation.results import ObjectRow, SceneResult, State
+from scenemaker.evaluation.types import EvalObject, EvalProtocol, ScenePair
 from scenemaker.evaluation.unsupervised import picture_scores, score_scene
 from scenemaker.parallel import each
 
 logger = logging.getLogger(__name__)
-SCHEMA = 1  # of the kept results: another number makes all of them anew
-READ = ("scene.json", "labels.png", "depth.npy", "amodal.npz", "rgb.png")  # of a scene folder, with the meshes
 Progress = Callable[[int, int], None]
+Result = TypeVar("Result")
 
 
 class Settings(BaseModel):
@@ -46,6 +47,8 @@ class Settings(BaseModel):
     )
     points: int | None = Field(default=None, ge=16, description="Surface points, not each protocol's own number.")
     pictures: bool = Field(default=True, description="Picture measures, where both sides are scene folders.")
+    lpips: Path | None = Field(default=None, description="Folder of LPIPS' weights, for picture measures.")
+    clip: Path | None = Field(default=None, description="Folder of a CLIP model, for picture measures.")
     selfcheck: bool = Field(default=True, description="Scores that need no ground truth.")
     seed: int = Field(default=0, ge=0, description="Of the surface points.")
 
@@ -57,6 +60,14 @@ class Settings(BaseModel):
         """
         names = list(PROTOCOLS) if "all" in self.protocols else list(dict.fromkeys(self.protocols))
         return [protocol(name) if self.points is None else protocol(name, points=self.points) for name in names]
+
+    def judges(self) -> Judges:
+        """The networks that judge pictures.
+
+        Raises:
+            InputError: Their files are not there.
+        """
+        return load_judges(self.lpips, self.clip)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +139,8 @@ def evaluate_jobs(
     progress: Progress | None = None,
 ) -> Evaluation:
     """``evaluate`` of scenes that are paired already."""
-    protocols = tuple(settings.instances())  # a misspelt name is told before any work is done
+    protocols = tuple(settings.instances())  # what is misspelt or not there is told before any work is done
+    settings.judges()
     if out is None:
         results, computed = _run(jobs, _Work(settings), workers, progress)
     else:
@@ -177,125 +189,104 @@ class _Work:
     def __call__(self, job: Job) -> tuple[SceneResult, bool]:
         if self.folder is None:
             return evaluate_scene(job, self.settings), True
-        file, key = self.folder / f"{job.name}.json", self._key(job)
-        kept = None if self.fresh else _kept(file, key)
+        file, key = self.folder / f"{job.name}.json", key_of(job.name, self.settings, job.gt, job.pred)
+        kept = None if self.fresh else kept_result(file, key)
         if kept is not None:
-            return kept, False
+            return replace(kept, gt=str(job.gt or ""), pred=None if job.pred is None else str(job.pred)), False
         result = evaluate_scene(job, self.settings)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_json(file, {"key": key, "result": result.to_dict()})
+        if key is not None:
+            keep_result(file, key, result)
         return result, True
-
-    def _key(self, job: Job) -> str:
-        files = [None if p is None else [(f.name, f) for f in _files_read(p)] for p in (job.gt, job.pred)]
-        return digest([SCHEMA, job.name, self.settings, files])
-
-
-def _files_read(path: Path) -> Iterator[Path]:
-    """The files of a scene that an evaluation reads, in order."""
-    if path.is_file():
-        yield path
-    elif (path / "scene.json").is_file():
-        yield from (path / name for name in READ if (path / name).is_file())
-        yield from sorted((path / "objects").glob("*.glb"))
-    else:
-        yield from sorted(p for p in path.iterdir() if p.is_file())
-
-
-def _kept(file: Path, key: str) -> SceneResult | None:
-    """The stored result when it is of this key and whole."""
-    try:
-        data = read_json(file)
-        return SceneResult.from_dict(data["result"]) if data["key"] == key else None
-    except (InputError, OSError, KeyError, TypeError, ValueError):
-        return None
 
 
 def evaluate_scene(job: Job, settings: Settings) -> SceneResult:
     """Evaluates one scene; whatever is wrong with it is in the result and does not end the others."""
     start = time.perf_counter()
-    try:
-        result = _evaluate(job, settings)
-    except SceneMakerError as error:
-        result = replace(_empty(job, "failed"), error=str(error))
-    except Exception as error:  # a defect of ours or of a library on this scene's data: the other scenes go on
-        logger.exception("scene %s", job.name)
-        result = replace(_empty(job, "failed"), error=f"{type(error).__name__}: {error}")
+    result = _alone(job) if job.gt is None else _against(job, job.gt, settings)
     return replace(result, seconds=round(time.perf_counter() - start, 3))
 
 
-def _empty(job: Job, state: Literal["missing", "failed"]) -> SceneResult:
-    return SceneResult(
-        name=job.name, gt=str(job.gt or ""), pred=None if job.pred is None else str(job.pred), state=state
-    )
-
-
-def _evaluate(job: Job, settings: Settings) -> SceneResult:
-    if job.gt is None:
-        return _alone(job, settings)
-    gt = read_scene(job.gt, job.name)
-    rows = tuple(_row(gt, i, None) for i in range(len(gt.objects)))
+def _against(job: Job, path: Path, settings: Settings) -> SceneResult:
+    """A prediction against ground truth."""
+    try:
+        gt = read_scene(path, job.name)
+        check_ground_truth(gt)
+    except Exception as error:
+        return replace(_empty(job, "unusable"), error=_told(error, job))
+    rows = tuple(_row(o, None, "missing") for o in gt.objects)
     if job.pred is None:
         return replace(_empty(job, "missing"), objects=rows)
     try:
         pred = read_scene(job.pred, job.name)
         pair = make_pair(gt, pred, match=settings.match, align=settings.align, seed=settings.seed, name=job.name)
-    except SceneMakerError as error:
-        return replace(_empty(job, "failed"), objects=rows, error=str(error))
-    scores, notices = {}, list(dict.fromkeys([*gt.notices, *pred.notices]))
-    for measure in settings.instances():
+    except Exception as error:
+        return replace(_empty(job, "failed"), objects=rows, error=_told(error, job))
+    notices = list(dict.fromkeys([*gt.notices, *pred.notices]))
+
+    def tried(name: str, measure: Callable[[], Result]) -> Result | None:
         try:
-            scores[measure.name] = measure(pair)
-        except SceneMakerError as error:  # counts as missing in the tables of this protocol
-            notices.append(f"{measure.name}: {error}")
+            return measure()
+        except Exception as error:  # counts as missing in the tables of this protocol alone
+            notices.append(f"{name}: {_told(error, job)}")
+            return None
+
+    found = {p.name: tried(p.name, partial(p, pair)) for p in settings.instances()}
+    S_world_pred = pair.alignment.S_world_pred
+    selfcheck = tried("selfcheck", lambda: score_scene(pred, S_world_pred)) if settings.selfcheck else None
+    images = tried("pictures", lambda: picture_scores(pair, settings.judges())) if settings.pictures else None
     taken = {k for k in pair.partners if k is not None}
-    return SceneResult(
-        name=job.name,
-        gt=str(job.gt),
-        pred=str(job.pred),
-        state="ok",
+    return replace(
+        _empty(job, "ok"),
         alignment=pair.alignment.text,
-        objects=tuple(_row(pair.gt, i, pair) for i in range(len(pair.gt.objects))),
+        objects=_rows(pair),
         extra=tuple(o.name for k, o in enumerate(pair.pred.objects) if k not in taken),
-        scores=scores,
-        selfcheck=score_scene(pred) if settings.selfcheck else None,
-        images=picture_scores(pair) if settings.pictures else None,
+        scores={name: scores for name, scores in found.items() if scores is not None},
+        selfcheck=selfcheck,
+        images=images,
         notices=tuple(notices),
     )
 
 
-def _alone(job: Job, settings: Settings) -> SceneResult:
+def _alone(job: Job) -> SceneResult:
     """A prediction without ground truth."""
-    if job.pred is None:
-        raise ConfigError(expected("a prediction", got="none", remedy="give a scene folder or a GLB file"))
-    pred = read_scene(job.pred, job.name)
+    try:
+        pred = read_scene(job.pred or "", job.name)
+        selfcheck = score_scene(pred)
+    except Exception as error:
+        return replace(_empty(job, "failed"), error=_told(error, job))
+    rows = tuple(_row(o, None, o.status) for o in pred.objects)
+    return replace(_empty(job, "ok"), objects=rows, selfcheck=selfcheck, notices=pred.notices)
+
+
+def _told(error: Exception, job: Job) -> str:
+    """What went wrong; a defect of ours or of a library is logged with its trace, and the other scenes go on."""
+    if isinstance(error, SceneMakerError):
+        return str(error)
+    logger.error("scene %s", job.name, exc_info=error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _empty(job: Job, state: State) -> SceneResult:
     return SceneResult(
-        name=job.name,
-        gt="",
-        pred=str(job.pred),
-        state="ok",
-        objects=tuple(_row(pred, i, None) for i in range(len(pred.objects))),
-        selfcheck=score_scene(pred),
-        notices=pred.notices,
+        name=job.name, gt=str(job.gt or ""), pred=None if job.pred is None else str(job.pred), state=state
     )
 
 
-def _row(gt: EvalScene, i: int, pair: ScenePair | None) -> ObjectRow:
-    item = gt.objects[i]
-    k = None if pair is None else pair.partners[i]
-    partner = None if pair is None or k is None else pair.pred.objects[k]
+def _row(item: EvalObject, partner: EvalObject | None, status: str) -> ObjectRow:
     return ObjectRow(
         id=item.id,
         name=item.name,
         partner=None if partner is None else partner.name,
         visible_fraction=item.visible_fraction,
-        status=item.status if partner is None and pair is None else "missing" if partner is None else _status(partner),
+        status=status,
         notices=() if partner is None else partner.notices,
     )
 
 
-def _status(partner: Any) -> str:
-    return partner.status if partner.placed else "failed"
+def _rows(pair: ScenePair) -> tuple[ObjectRow, ...]:
+    partners = [None if k is None else pair.pred.objects[k] for k in pair.partners]
+    states = ["missing" if p is None else p.status if p.placed else "failed" for p in partners]
+    return tuple(_row(o, p, s) for o, p, s in zip(pair.gt.objects, partners, states, strict=True))
 
 
 __all__ = ["Evaluation", "Job", "Settings", "evaluate", "evaluate_scene"]

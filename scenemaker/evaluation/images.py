@@ -1,23 +1,20 @@
-"""Pictures, masks and depth maps against their ground truth.
+"""Pictures and masks against their ground truth.
 
-Convention: pictures are (h, w, 3) uint8 RGB, masks (h, w) bool, depth (h, w) with z along the optical axis. With a
-mask only its pixels count; a mask without pixels is an error, for then there is nothing to measure.
+Convention: pictures are (h, w, 3) uint8 RGB, masks (h, w) bool. With a mask only its pixels count; a mask without
+pixels is an error, for then there is nothing to measure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scenemaker.errors import ConfigError, InputError, ShapeError, expected
+from scenemaker.errors import InputError, ShapeError, expected
 from scenemaker.geometry.cameras import F64
 
 Bool = NDArray[np.bool_]
-DepthScale = Literal["none", "median", "least-squares"]
 
 PEAK = 255.0
 WINDOW = 11  # pixels across the Gaussian window of SSIM
@@ -73,84 +70,6 @@ def mask_iou(a: ArrayLike, b: ArrayLike) -> float:
     return int((a & b).sum()) / union if union else 1.0
 
 
-def mask_miou(pred: Sequence[ArrayLike | None], gt: Sequence[ArrayLike]) -> float:
-    """Mean of ``mask_iou`` over the objects of the ground truth, for amodal masks as for others; None counts as 0.
-
-    Raises:
-        ShapeError: Lists of unequal length, or masks as in ``mask_iou``.
-        InputError: No object.
-    """
-    if len(pred) != len(gt):
-        got, remedy = f"{len(pred)} for {len(gt)} objects", "give None for a missing one"
-        raise ShapeError(expected("a mask, or None, for every object", got=got, remedy=remedy))
-    if not len(gt):
-        raise InputError(expected("at least one object", got="none", remedy="leave the scene out"))
-    return float(np.mean([0.0 if p is None else mask_iou(p, g) for p, g in zip(pred, gt, strict=True)]))
-
-
-@dataclass(frozen=True, kw_only=True)
-class DepthErrors:
-    """How far a depth map is from the true one, over the pixels where both have a depth.
-
-    Attributes:
-        abs_rel: Mean |z - z_gt| / z_gt.
-        rmse: Root mean square of z - z_gt, in the unit of the ground truth.
-        delta_1: Share of the pixels where the larger depth is less than 1.25 times the smaller.
-        scale: What the prediction was multiplied with before.
-        coverage: Share of the true depths that have a predicted one beside them.
-    """
-
-    abs_rel: float
-    rmse: float
-    delta_1: float
-    scale: float
-    coverage: float
-
-
-def depth_errors(
-    pred: ArrayLike, gt: ArrayLike, mask: ArrayLike | None = None, *, align: DepthScale = "none"
-) -> DepthErrors:
-    """Errors of a depth map (h, w) against the true one; a depth is there where it is finite and above 0.
-
-    Reference: Eigen, Puhrsch and Fergus, "Depth map prediction from a single image using a multi-scale deep network",
-    NeurIPS 2014, section 4.
-
-    Args:
-        pred: (h, w) depth.
-        gt: (h, w) depth.
-        mask: (h, w) bool, pixels that count; all when None.
-        align: The scale that the prediction is given first. "median": ratio of the medians (Zhou et al., CVPR 2017,
-            section 4.1). "least-squares": of least squared difference.
-
-    Raises:
-        ShapeError: Maps or mask of unequal size.
-        InputError: No pixel of the mask with both depths.
-        ConfigError: An unknown alignment.
-    """
-    p, g = np.asarray(pred, np.float64), np.asarray(gt, np.float64)
-    if p.ndim != 2 or p.shape != g.shape:
-        raise ShapeError(
-            expected(
-                "two depth maps (h, w) of one size", got=f"{p.shape} and {g.shape}", remedy="resize one to the other"
-            )
-        )
-    there = _mask(mask, p.shape) & np.isfinite(g) & (g > 0)
-    both = there & np.isfinite(p) & (p > 0)
-    if not both.any():
-        got, remedy = "no pixel with both", "check the maps and the mask"
-        raise InputError(expected("depths, finite and above 0, in both maps", got=got, remedy=remedy))
-    z, z_gt = p[both], g[both]
-    scale = _depth_scale(z, z_gt, align)
-    z = scale * z
-    return DepthErrors(
-        abs_rel=float(np.mean(np.abs(z - z_gt) / z_gt)),
-        rmse=float(np.sqrt(np.mean((z - z_gt) ** 2))),
-        delta_1=float(np.mean(np.maximum(z / z_gt, z_gt / z) < 1.25)),
-        scale=scale,
-        coverage=float(both.sum() / there.sum()),
-    )
-
-
 def rgb8(picture: ArrayLike) -> NDArray[np.uint8]:
     """The picture (h, w, 3) uint8, checked.
 
@@ -162,16 +81,6 @@ def rgb8(picture: ArrayLike) -> NDArray[np.uint8]:
         got, remedy = f"{x.dtype} {x.shape}", "convert it to 8-bit RGB"
         raise ShapeError(expected("a picture (h, w, 3) uint8", got=got, remedy=remedy))
     return x
-
-
-def _depth_scale(z: F64, z_gt: F64, align: DepthScale) -> float:
-    if align == "none":
-        return 1.0
-    if align == "median":
-        return float(np.median(z_gt) / np.median(z))
-    if align == "least-squares":
-        return float(z @ z_gt / (z @ z))
-    raise ConfigError(expected('"none", "median" or "least-squares"', got=repr(align), remedy="choose one of them"))
 
 
 def _ssim_map(a: F64, b: F64) -> F64:

@@ -135,8 +135,12 @@ def _one_picture(gt: EvalScene, pred: EvalScene) -> bool:
     """Whether both have label images of one shape, up to the rounding of a resize."""
     if gt.scene is None or pred.scene is None:
         return False
-    (h, w), (h2, w2) = gt.scene.labels.shape[:2], pred.scene.labels.shape[:2]
-    return abs(w * h2 - w2 * h) <= max(w, h, w2, h2)
+    return one_ratio(gt.scene.labels.shape[:2], pred.scene.labels.shape[:2])
+
+
+def one_ratio(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Whether two image sizes are of one shape, up to the rounding of a resize."""
+    return abs(a[0] * b[1] - b[0] * a[1]) <= max(*a, *b)
 
 
 def _size_text(scene: EvalScene) -> str:
@@ -203,4 +207,4 @@ def _assigned(cost: F64, allowed: NDArray[np.bool_]) -> tuple[int | None, ...]:
     return tuple(partners)
 
 
-__all__ = ["How", "Matching", "match_objects"]
+__all__ = ["How", "Matching", "match_objects", "one_ratio"]

@@ -7,10 +7,11 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
+from scenemaker.evaluation.measure_text import definition, heading
 from scenemaker.evaluation.own_scores import Columns
 from scenemaker.evaluation.published_tables import published_tables
-from scenemaker.evaluation.summary import VISIBLE, summarise
-from scenemaker.evaluation.tables import Comparison, Table, definition, heading, result_tables
+from scenemaker.evaluation.summary import VISIBLE
+from scenemaker.evaluation.tables import Comparison, Table, result_tables
 
 SCHEMA = 1
 
@@ -54,7 +55,8 @@ def to_json(comparison: Comparison) -> str:
             label: {
                 "unmatched": list(comparison.unmatched.get(label, ())),
                 "summaries": {
-                    c.name: [asdict(summarise(results, c, visible)) for visible in (None, *VISIBLE)] for c in columns
+                    c.name: [asdict(comparison.summaries(c, visible)[label]) for visible in (None, *VISIBLE)]
+                    for c in columns
                 },
                 "scenes": [r.to_dict() for r in results],
             }

@@ -8,6 +8,7 @@ from typing import Literal
 from scenemaker.errors import InputError, expected
 from scenemaker.evaluation.alignment import align_scenes
 from scenemaker.evaluation.matching import How, match_objects
+from scenemaker.evaluation.soundness import bounds_world, only_sound
 from scenemaker.evaluation.types import Alignments, EvalScene, ScenePair
 
 
@@ -33,17 +34,13 @@ def make_pair(
         name: Of the pair; the ground truth's when None.
 
     Raises:
-        InputError: The ground truth has no object, or one without a mesh; or ``match`` cannot work.
+        InputError: ``check_ground_truth``; or ``match`` cannot work.
         ConfigError: An unknown ``match`` or ``align``.
     """
-    if not gt.objects:
-        raise InputError(expected("ground truth with objects", got=f"none in {gt.path}", remedy="leave the scene out"))
-    for item in gt.objects:
-        if not item.placed:
-            got = f"{item.name} of {gt.path}: {'; '.join(item.notices) or item.status}"
-            raise InputError(expected("ground truth whose objects all have a mesh", got=got, remedy="mend it"))
+    check_ground_truth(gt)
     known = match_objects(gt, pred, match, seed=seed)
     alignment = align_scenes(gt, pred, align, partners=None if known is None else known.partners, seed=seed)
+    pred = only_sound(pred, alignment.S_world_pred, bounds_world(gt))
     found = known or match_objects(gt, pred, "geometry", S_world_pred=alignment.S_world_pred, seed=seed)
     if found is None:
         raise ValueError("no alignment")  # with one given there is always an answer
@@ -55,3 +52,20 @@ def make_pair(
         alignment=replace(alignment, text=f"objects by {found.how}; {alignment.text}"),
         seed=seed,
     )
+
+
+def check_ground_truth(gt: EvalScene) -> None:
+    """Refuses ground truth that no prediction can be measured against.
+
+    Raises:
+        InputError: It has no object, or one without a mesh.
+    """
+    if not gt.objects:
+        raise InputError(expected("ground truth with objects", got=f"none in {gt.path}", remedy="leave the scene out"))
+    for item in gt.objects:
+        if not item.placed:
+            got = f"{item.name} of {gt.path}: {'; '.join(item.notices) or item.status}"
+            raise InputError(expected("ground truth whose objects all have a mesh", got=got, remedy="mend it"))
+
+
+__all__ = ["check_ground_truth", "make_pair"]

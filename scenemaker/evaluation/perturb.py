@@ -27,7 +27,9 @@ Labels = NDArray[np.integer[Any]]
 Depth = NDArray[np.float32]
 
 
-def perturb(labels: Labels, depth: Depth, kind: str, level: int, *, seed: int = 0) -> tuple[Labels, Depth]:
+def perturb(
+    labels: Labels, depth: Depth, kind: str, level: int, *, name: str = "", seed: int = 0
+) -> tuple[Labels, Depth]:
     """Label image (H, W) and depth (H, W) made worse; the inputs stay as they are.
 
     Args:
@@ -35,6 +37,7 @@ def perturb(labels: Labels, depth: Depth, kind: str, level: int, *, seed: int = 
         depth: z, NaN where unknown.
         kind: One of ``KINDS``.
         level: 1, 2, ...: the amounts of level 1 times 3^(level - 1).
+        name: Of the scene: each has noise, signs and patches of its own, the same at every level.
         seed: Of all that is random.
 
     Raises:
@@ -43,7 +46,7 @@ def perturb(labels: Labels, depth: Depth, kind: str, level: int, *, seed: int = 
     if kind not in KINDS or level < 1:
         remedy = f"choose one of {', '.join(KINDS)}, and a level from 1"
         raise ConfigError(expected("a perturbation", got=f"{kind!r} at level {level}", remedy=remedy))
-    rng, times = np.random.default_rng([seed, KINDS.index(kind)]), 3.0 ** (level - 1)
+    rng, times = np.random.default_rng([seed, KINDS.index(kind), *name.encode()]), 3.0 ** (level - 1)
     if kind == "masks-broken":
         return _broken(labels, 0.05 * times, rng), depth.copy()
     if kind.startswith("masks"):
@@ -79,7 +82,7 @@ def _resized(labels: Labels, percent: dict[int, float]) -> Labels:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * r + 1, 2 * r + 1))
         if amount > 0:
             grown = cv2.dilate(mask.astype(np.uint8), kernel) > 0
-            out[grown & (out == 0)] = id
+            out[grown & (labels == 0) & (out == 0)] = id
         else:
             out[mask & (cv2.erode(mask.astype(np.uint8), kernel, borderType=cv2.BORDER_REPLICATE) == 0)] = 0
     return out

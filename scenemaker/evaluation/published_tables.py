@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from scenemaker.evaluation.measure_text import ARROWS, DASH
 from scenemaker.evaluation.published import PublishedColumn, PublishedTable, tables
-from scenemaker.evaluation.tables import ARROWS, DASH, Cell, Comparison, Table
+from scenemaker.evaluation.tables import Cell, Comparison, Table
 
 UNITS = {"percent": " (%)", "degrees": " (°)", "dB": " (dB)", "s": " (s)"}
 

@@ -10,9 +10,13 @@ from scenemaker.evaluation.results import SceneResult
 from scenemaker.evaluation.summary import Entry, entries_of
 from scenemaker.evaluation.types import Measure, mean_or_none
 
+STATES = ("unusable", "failed", "missing", "ok")
+
 
 def worst_first(results: Iterable[SceneResult], columns: Columns, measure: Measure) -> list[SceneResult]:
-    """The scenes from the worst to the best: failed, missing, without a value, then by the measure, then by name.
+    """The scenes from the worst to the best, by the measure, then by name.
+
+    Before all others stand those with an unusable ground truth, then failed, missing, and without a value.
 
     For this order alone a missing object counts as the worst value of all where the measure itself has none.
     """
@@ -24,8 +28,8 @@ def worst_first(results: Iterable[SceneResult], columns: Columns, measure: Measu
     def key(result: SceneResult) -> tuple[int, float, str]:
         bad = mean_or_none([_badness(e, sign, bottom) for e in entries_of(result, columns, measure)])
         if result.state != "ok" or bad is None:
-            return ("failed", "missing", "ok").index(result.state), 0.0, result.name
-        return 3, -bad, result.name
+            return STATES.index(result.state), 0.0, result.name
+        return len(STATES), -bad, result.name
 
     return sorted(results, key=key)
 
@@ -41,13 +45,14 @@ def chosen_measure(protocols: Sequence[Columns], key: str | None = None) -> tupl
 
     Args:
         protocols: That measured.
-        key: "PROTOCOL:KEY" or "KEY"; none takes the first measure of objects, or the first of all.
+        key: "PROTOCOL:KEY" (with or without the "@points" of its name) or "KEY"; none takes the first measure of
+            objects, or the first of all.
 
     Raises:
         ConfigError: No such measure.
     """
     every = [(f"{p.name}:{m.key}", p, m) for p in protocols for m in p.measures]
-    wanted = [e for e in every if key is None or e[0] == key or e[2].key == key]
+    wanted = [e for e in every if key in (None, e[0], f"{e[1].name.partition('@')[0]}:{e[2].key}", e[2].key)]
     if not wanted:
         remedy = f"choose from: {', '.join(name for name, *_ in every) or 'none'}"
         raise ConfigError(expected("a measure of these protocols", got=repr(key), remedy=remedy))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from scenemaker.evaluation.types import Scores
 
-State = Literal["ok", "missing", "failed"]
+State = Literal["ok", "missing", "failed", "unusable"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,8 @@ class SceneResult:
         name: Of the scene, unique.
         gt: Path of the ground truth; "" when a prediction was scored without one.
         pred: Path of the prediction, None when there is none.
-        state: "missing" (no prediction) and "failed" (unreadable, see ``error``) count as all objects missing.
+        state: "missing" (no prediction) and "failed" (unreadable, see ``error``) count as all objects missing;
+            "unusable" is a ground truth that cannot be read, for which no prediction is to blame: in no mean.
         error: Why it failed.
         alignment: How the prediction was brought into the ground truth's frame, for people.
         objects: Of the ground truth.

@@ -58,6 +58,10 @@ class SceneIcp:
         source, target = ([cloud[::step] for cloud in clouds] for clouds in self._clouds)
         return SceneIcp(source, target, *self._groups)
 
+    def moved(self, T: F64) -> SceneIcp:
+        """The source in another frame, by a (4, 4) transform."""
+        return SceneIcp([transforms.apply(T, cloud) for cloud in self._clouds[0]], self._clouds[1], *self._groups)
+
     def mirrored(self) -> SceneIcp:
         """The source as a mirror image."""
         source = [cloud * [-1.0, 1.0, 1.0] for cloud in self._clouds[0]]

@@ -2,7 +2,9 @@
 
 Whoever misses an object pays what its measure says (``Measure.missing``). Where a measure has no worst value, the
 summary tells how many values are left out. A missing or failed scene counts as all of its objects missing, and so does
-a scene that a protocol could not measure.
+a scene that a protocol could not measure. Where the objects of a failed scene are not known (its process died), the
+scene enters means over scenes with the worst value; wherever it cannot enter, ``Value.unknown`` tells it beside the
+number. A scene whose ground truth is unusable is counted and enters nothing: no prediction can be blamed for it.
 """
 
 from __future__ import annotations
@@ -27,9 +29,10 @@ class Counts:
     """What was there to measure.
 
     Attributes:
-        scenes: All of them; ``ok`` + ``missing`` + ``failed``.
+        scenes: All of them; ``ok`` + ``missing`` + ``failed`` + ``unusable``.
+        unusable: Scenes whose ground truth cannot be used.
         unscored: Of the scenes that are ok those which these measures are not known of.
-        unreadable: Scenes whose ground-truth objects are not known, since it could not be read.
+        unknown: Failed scenes whose ground-truth objects are not known.
         objects: Ground-truth objects that are known.
         lost: Those without a predicted object that has a shape and a place, failed and missing scenes included.
         extra: Predicted objects without a partner.
@@ -39,8 +42,9 @@ class Counts:
     ok: int
     missing: int
     failed: int
+    unusable: int
     unscored: int
-    unreadable: int
+    unknown: int
     objects: int
     lost: int
     extra: int
@@ -56,6 +60,8 @@ class Value:
         count: Values that entered: measured ones and worst values.
         worst: Those of them that stand for something missing.
         total: Scenes or objects there are; ``total - count`` could not be counted.
+        unknown: Failed scenes whose objects are not known, so that they are not in ``total`` nor in ``median``.
+        blamed: Those of them that entered ``mean`` all the same, with the worst value: none or all.
     """
 
     mean: float | None
@@ -63,6 +69,13 @@ class Value:
     count: int
     worst: int
     total: int
+    unknown: int = 0
+    blamed: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every number was measured: nothing left out, nothing counted as missing."""
+        return self.count == self.total and not self.worst and not self.unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,20 +105,22 @@ def summarise(results: Sequence[SceneResult], columns: Columns, visible: Visible
         visible: Only objects of this bin, and only measures of objects; None takes all.
     """
     told = counted(results, columns)
-    rows = [(r, o) for r in told for o in r.objects if visible is None or bin_name(o) == visible]
+    judged = [r for r in told if r.state != "unusable"]
+    rows = [(r, o) for r in judged for o in r.objects if visible is None or bin_name(o) == visible]
     counts = Counts(
         scenes=len(told),
         ok=sum(r.state == "ok" for r in told),
         missing=sum(r.state == "missing" for r in told),
         failed=sum(r.state == "failed" for r in told),
+        unusable=len(told) - len(judged),
         unscored=sum(r.state == "ok" and scores_of(r, columns) is None for r in told),
-        unreadable=sum(r.state == "failed" and not r.objects for r in told),
+        unknown=sum(_unknown(r) for r in told),
         objects=len(rows),
         lost=sum(is_lost(r, o) for r, o in rows),
         extra=sum(len(r.extra) for r in told),
     )
     measures = [m for m in columns.measures if visible is None or m.level == "object"]
-    values = {m.key: _value(told, columns, m, visible) for m in measures}
+    values = {m.key: _value(judged, columns, m, visible) for m in measures}
     return Summary(protocol=columns.name, visible=visible, counts=counts, values=values)
 
 
@@ -127,12 +142,15 @@ def is_lost(result: SceneResult, item: ObjectRow) -> bool:
 
 def scene_value(result: SceneResult, columns: Columns, measure: Measure) -> float | None:
     """The value of a scene: of a measure of objects the mean over those that have one."""
-    entries = entries_of(result, columns, measure)
-    return _mean([e.value for e in entries]) if entries else measure.missing
+    if _unknown(result):
+        return measure.missing
+    return _mean([e.value for e in entries_of(result, columns, measure)])
 
 
 def entries_of(result: SceneResult, columns: Columns, measure: Measure, visible: Visible | None = None) -> list[Entry]:
-    """One value per ground-truth object, in order, or the one of the scene."""
+    """One value per ground-truth object, in order, or the one of the scene; none of an unusable ground truth."""
+    if result.state == "unusable":
+        return []
     scores = scores_of(result, columns) if result.state == "ok" else None
     if measure.level == "scene":
         lost = scores is None and (result.state != "ok" or not isinstance(columns, OwnScores))
@@ -150,18 +168,26 @@ def _value(results: Sequence[SceneResult], columns: Columns, measure: Measure, v
     scenes = [entries_of(r, columns, measure, visible) for r in results]
     entries = [e for scene in scenes for e in scene]
     known = [e.value for e in entries if e.value is not None]
-    unread = [] if visible is not None else [measure.missing for r in results if r.state == "failed" and not r.objects]
-    if measure.level == "scene" or measure.pool == "objects":
+    unknown = sum(map(_unknown, results)) if measure.level == "object" else 0
+    by_scene = measure.level == "object" and measure.pool == "scenes"
+    blamed = unknown if by_scene and visible is None and measure.missing is not None else 0
+    if by_scene:
+        mean = _mean([_mean([e.value for e in scene]) for scene in scenes] + [measure.missing] * blamed)
+    else:
         mean = _mean(known)
-    else:  # a scene of unknown objects has missed them all
-        mean = _mean([_mean([e.value for e in scene]) for scene in scenes] + unread)
     return Value(
         mean=mean,
         median=median(known) if known else None,
         count=len(known),
         worst=sum(e.lost and e.value is not None for e in entries),
         total=len(entries),
+        unknown=unknown,
+        blamed=blamed,
     )
+
+
+def _unknown(result: SceneResult) -> bool:
+    return result.state == "failed" and not result.objects
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -7,18 +7,15 @@ is made of: protocol, scenes and objects, alignment, command.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from math import isfinite
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from scenemaker.evaluation.bins import BINS
-from scenemaker.evaluation.captions import caption
+from scenemaker.evaluation.captions import UNKNOWN, caption, plural
+from scenemaker.evaluation.measure_text import heading, number, visible_text
 from scenemaker.evaluation.own_scores import SELFCHECK, Columns, own_columns
 from scenemaker.evaluation.results import SceneResult
-from scenemaker.evaluation.summary import VISIBLE, Value, Visible, summarise
+from scenemaker.evaluation.summary import VISIBLE, Summary, Value, Visible, summarise
 from scenemaker.evaluation.types import Measure
-
-DASH = "–"
-ARROWS = {"higher": "↑", "lower": "↓"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +43,22 @@ class Comparison:
         """The results of the first evaluation, whose scenes are shown one by one."""
         return next(iter(self.rows.values()), ())
 
-    @property
+    @cached_property
     def columns(self) -> list[Columns]:
         """The protocols, then picture measures and scores without ground truth where there are any."""
         own = own_columns(r for results in self.rows.values() for r in results)
         return [c for c in (*self.protocols, *own) if c.measures] or [SELFCHECK]
+
+    def summaries(self, columns: Columns, visible: Visible | None = None) -> dict[str, Summary]:
+        """``summarise`` of every evaluation, by label; computed once, for all tables, the page and JSON."""
+        key = columns.name, visible
+        if key not in self._summaries:
+            self._summaries[key] = {label: summarise(r, columns, visible) for label, r in self.rows.items()}
+        return self._summaries[key]
+
+    @cached_property
+    def _summaries(self) -> dict[tuple[str, Visible | None], dict[str, Summary]]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ def result_tables(comparison: Comparison, columns: Columns) -> list[Table]:
 
 
 def _whole(comparison: Comparison, columns: Columns) -> Table:
-    sums = {label: summarise(results, columns) for label, results in comparison.rows.items()}
+    sums = comparison.summaries(columns)
     rows = []
     for name in ("mean", "median"):
         best = {m.key: _best([getattr(s.values[m.key], name) for s in sums.values()], m) for m in columns.measures}
@@ -90,7 +98,8 @@ def _whole(comparison: Comparison, columns: Columns) -> Table:
             for m in columns.measures:
                 value = s.values[m.key]
                 text = number(getattr(value, name), m)
-                told = _left_out(value) if len(sums) > 1 else ""  # else the line below tells it
+                unknown = value.unknown - value.blamed if name == "mean" else value.unknown
+                told = _beside(value, unknown, counts=len(sums) > 1)  # of one evaluation the line below tells counts
                 cells.append(Cell(text + told, text == best[m.key]))
             rows.append((Cell(label), Cell(name), *cells))
     for label, s in sums.items():
@@ -107,29 +116,32 @@ def _by_bin(comparison: Comparison, columns: Columns) -> Table:
     measures = [m for m in columns.measures if m.level == "object"]
     rows = []
     for visible in VISIBLE:
-        sums = {label: summarise(results, columns, visible) for label, results in comparison.rows.items()}
+        sums = comparison.summaries(columns, visible)
         if visible == "unknown" and not any(s.counts.objects for s in sums.values()):
             continue
         best = {m.key: _best([s.values[m.key].mean for s in sums.values()], m) for m in measures}
         for label, s in sums.items():
             cells = []
             for m in measures:
-                text = number(s.values[m.key].mean, m)
-                cells.append(Cell(text + _left_out(s.values[m.key]), text == best[m.key]))
+                value = s.values[m.key]
+                text = number(value.mean, m)
+                cells.append(Cell(text + _beside(value, value.unknown), text == best[m.key]))
             counts = Cell(str(s.counts.objects)), Cell(str(s.counts.lost))
             rows.append((Cell(label), Cell(visible_text(visible)), *counts, *cells))
-    whole = {label: summarise(results, columns) for label, results in comparison.rows.items()}
     return Table(
         title=f"{columns.title}, by visible fraction (means)",
         head=("", "visible", "objects", "missing", *(heading(m) for m in measures)),
         rows=tuple(rows),
-        caption=caption(comparison.rows, columns, whole, comparison.command),
+        caption=caption(comparison.rows, columns, comparison.summaries(columns), comparison.command),
     )
 
 
-def _left_out(value: Value) -> str:
-    """Told beside a number that not all values entered."""
-    return f" ({value.count} of {value.total})" if 0 < value.count < value.total else ""
+def _beside(value: Value, unknown: int, *, counts: bool = True) -> str:
+    """Told beside a number that not everything entered: scenes of unknown objects, and how many values did."""
+    if not value.count:
+        return ""
+    told = f" ({value.count} of {value.total})" if counts and value.count < value.total else ""
+    return (UNKNOWN if unknown else "") + told
 
 
 def _best(values: Sequence[float | None], measure: Measure) -> str | None:
@@ -140,46 +152,32 @@ def _best(values: Sequence[float | None], measure: Measure) -> str | None:
     return number(max(known) if measure.better == "higher" else min(known), measure)
 
 
-def number(value: float | None, measure: Measure) -> str:
-    """The value with the measure's digits, or a dash; without a minus before zero."""
-    if value is None or not isfinite(value):
-        return DASH
-    return f"{round(value, measure.digits) + 0.0:.{measure.digits}f}"
-
-
-def heading(measure: Measure) -> str:
-    """Title and the way that is better."""
-    return f"{measure.title} {ARROWS[measure.better]}"
-
-
-def definition(measure: Measure) -> str:
-    """What a column is, and what missing objects do to it."""
-    kind = measure.level
-    lost = (
-        f"a missing {kind} is left out"
-        if measure.missing is None
-        else f"a missing {kind} counts as {measure.missing:g}"
-    )
-    pool = "" if kind == "scene" else f"; mean over {'all objects' if measure.pool == 'objects' else 'scenes'}"
-    return f"{measure.text.rstrip('.')}; {lost}{pool}."
-
-
-def visible_text(visible: Visible) -> str:
-    """A bin for people: "0-40 %"."""
-    if isinstance(visible, str):
-        return visible
-    low, high = BINS[visible]
-    return f"{100 * low:.0f}–{100 * high:.0f} %"
-
-
 def _entered(value: Value, measure: Measure) -> str:
-    worst = f" ({value.worst} as {measure.missing:g})" if value.worst and measure.missing is not None else ""
-    return f"{value.count} of {value.total}{worst}"
+    text = f"{value.count} of {value.total}"
+    text += f" ({value.worst} as {measure.missing:g})" if value.worst and measure.missing is not None else ""
+    text += f", {plural(value.blamed, 'scene')} as {measure.missing:g}" if value.blamed else ""
+    return text + (UNKNOWN if value.unknown > value.blamed else "")
 
 
 def text_tables(comparison: Comparison) -> str:
-    """All tables for a terminal: plain text in columns, the best of several marked by a star."""
-    return "\n\n".join(_plain(t) for c in comparison.columns for t in result_tables(comparison, c))
+    """What fits a terminal: plain text in columns, the best of several marked by a star.
+
+    Values are counted where not all were measured, and bins of visible fraction are told where there are two at least.
+    """
+    return "\n\n".join(_protocol_text(comparison, c) for c in comparison.columns)
+
+
+def _protocol_text(comparison: Comparison, columns: Columns) -> str:
+    sums = comparison.summaries(columns)
+    incomplete = {label for label, s in sums.items() if not all(v.complete for v in s.values.values())}
+    whole, *bins = result_tables(comparison, columns)
+    told = [r for r in whole.rows if r[1].text != "values" or r[0].text in incomplete]
+    shown = [replace(whole, rows=tuple(told))]
+    filled = [v for v in VISIBLE if any(s.counts.objects for s in comparison.summaries(columns, v).values())]
+    shown += bins if len(filled) > 1 else []
+    if len(sums) == 1:  # no label is needed
+        shown = [replace(t, head=t.head[1:], rows=tuple(r[1:] for r in t.rows), names=t.names - 1) for t in shown]
+    return "\n".join([*map(_plain, shown), caption(comparison.rows, columns, sums)])
 
 
 def _plain(table: Table) -> str:
@@ -189,4 +187,4 @@ def _plain(table: Table) -> str:
         "  ".join(t.ljust(w) if i < table.names else t.rjust(w) for i, (t, w) in enumerate(zip(cells, widths)))
         for cells in lines
     ]
-    return "\n".join([table.title, *(line.rstrip() for line in body), table.caption])
+    return "\n".join([table.title, *(line.rstrip() for line in body)])

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from scenemaker.evaluation.contacts import overlaps, supports
+from scenemaker.evaluation.judges import Judges
 from scenemaker.evaluation.selfcheck import check_scene, every_nth_pixel, floating
 from scenemaker.evaluation.types import EvalScene, ScenePair, mean_or_none, placed_mesh
+from scenemaker.geometry.cameras import F64
 from scenemaker.geometry.raycast import RayCaster, Rendering
 from scenemaker.scene import Instance, Instances, Photo, PointMap
 
@@ -18,14 +20,19 @@ UP = np.array([0.0, 1.0, 0.0])  # of `world`
 PSNR_MAX = 100.0  # dB, of equal pictures, so that a mean over scenes stays finite
 
 
-def score_scene(scene: EvalScene) -> dict[str, Any]:
+def score_scene(scene: EvalScene, S_world_frame: F64 | None = None) -> dict[str, Any]:
     """Mask IoU and depth error of the re-rendered scene, floating, penetration and support, as JSON values.
 
     A scene folder is compared with its own picture, masks and depth (``selfcheck``). A bare file has none: only
     contacts are told, with the ground through the scene's lowest point (``"ground": "lowest point"``).
+
+    Args:
+        scene: To score.
+        S_world_frame: (4, 4) to a frame that is y up, where it is known from a ground truth; else a bare file is taken
+            as y up, as glTF demands.
     """
     if scene.scene is None:
-        return _contacts(scene)
+        return _contacts(scene, scene.T_world_frame if S_world_frame is None else S_world_frame)
     s = scene.scene
     items = tuple(Instance(id=o.id, name=o.name, label=o.label) for o in s.objects.values())
     instances = Instances(labels=s.labels.astype(np.uint16), items=items)
@@ -36,9 +43,9 @@ def score_scene(scene: EvalScene) -> dict[str, Any]:
     return json.loads(json.dumps(check_scene(list(s.objects.values()), photo, instances, point_map).to_dict()))
 
 
-def _contacts(scene: EvalScene) -> dict[str, Any]:
+def _contacts(scene: EvalScene, S_world_frame: F64) -> dict[str, Any]:
     placed = [o for o in scene.objects if o.placed]
-    meshes = [placed_mesh(o, scene.T_world_frame) for o in placed]
+    meshes = [placed_mesh(o, S_world_frame) for o in placed]
     lowest = min((float(m.bounds[0, 1]) for m in meshes), default=0.0)
     ground = np.array([*UP, -lowest])
     held = supports(RayCaster(meshes), UP, ground)
@@ -63,21 +70,8 @@ def _contacts(scene: EvalScene) -> dict[str, Any]:
     }
 
 
-PICTURE_MEASURES = {
-    "psnr": ("PSNR", "higher", "of both scenes rendered alike, dB, inside either outline; 100 when equal"),
-    "ssim": ("SSIM", "higher", "of the same pictures"),
-    "mask_iou": ("mask IoU", "higher", "visible part, rendered, against the ground truth's mask; mean over objects"),
-    "amodal_iou": (
-        "amodal mIoU",
-        "higher",
-        "whole outline, rendered alone, against the ground truth's; mean over objects",
-    ),
-    "depth_error": ("depth error", "lower", "median |z - z_gt| / z_gt where both show the object; mean over objects"),
-}
-
-
-def picture_scores(pair: ScenePair) -> dict[str, float | None] | None:
-    """Picture measures from the ground truth's camera (``PICTURE_MEASURES``); None where it has no camera.
+def picture_scores(pair: ScenePair, judges: Judges | None = None) -> dict[str, float | None] | None:
+    """Picture measures from the ground truth's camera (``own_scores.PICTURES``); None where it has no camera.
 
     Both scenes are rendered by the same ray caster under the same lamp, so that light and background of a photo do not
     count. A missing object has mask IoU 0.
@@ -107,12 +101,15 @@ def picture_scores(pair: ScenePair) -> dict[str, float | None] | None:
             amodal.append(mask_iou(RayCaster([mesh]).render(camera, shade=False).index >= 0, whole[every, every]))
         depth.append(_depth_error(a, b, (a.index == i) & shown))
     either = (a.index >= 0) | (b.index >= 0)
+    judges = judges or Judges()
     return {
         "psnr": min(psnr(b.rgb, a.rgb, either), PSNR_MAX) if either.any() else None,
         "ssim": ssim(b.rgb, a.rgb, either) if either.any() else None,
         "mask_iou": mean_or_none(modal),
         "amodal_iou": mean_or_none(amodal),
         "depth_error": mean_or_none(depth),
+        "lpips": None if judges.lpips is None else judges.lpips(b.rgb, a.rgb),
+        "clip_image": None if judges.clip is None else judges.clip.cosine(b.rgb, a.rgb),
     }
 
 

@@ -59,6 +59,24 @@ def apply(S: ArrayLike, points: ArrayLike) -> F64:
     return np.asarray(points, np.float64) @ S[:3, :3].T + S[:3, 3]
 
 
+def centring(points: ArrayLike, longest: float = 2.0) -> F64:
+    """(4, 4) S_centred_frame that puts the centre of the box around points at 0 and its longest side to ``longest``.
+
+    Args:
+        points: (n, 3), or any whose box is meant: the corners of boxes, the vertices of meshes. Points all in one place
+            are moved and keep their scale.
+        longest: Side in the centred frame.
+
+    >>> apply(centring([[1, 1, 1], [5, 3, 1]]), [[1, 1, 1], [5, 3, 1]]).tolist()
+    [[-1.0, -0.5, 0.0], [1.0, 0.5, 0.0]]
+    """
+    p = np.asarray(points, np.float64)
+    low, high = p.min(0), p.max(0)
+    side = float((high - low).max())
+    scale = longest / side if side > 0 else 1.0
+    return similarity(np.eye(3), -scale * (low + high) / 2, scale)
+
+
 def unit(v: ArrayLike) -> F64:
     """(..., 3) of length one.
 
@@ -77,6 +95,17 @@ def axis_angle(axis: ArrayLike, angle_rad: float) -> F64:
     x, y, z = unit(axis)
     skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     return np.eye(3) + np.sin(angle_rad) * skew + (1 - np.cos(angle_rad)) * skew @ skew
+
+
+def nearest_rotation(A: ArrayLike) -> F64:
+    """(3, 3) rotation, never a mirror image, of the polar decomposition of a matrix (3, 3): that without its scales.
+
+    For det A > 0 it is the rotation nearest to A in the Frobenius norm. Of an A that mirrors it is that of -A, whose
+    axes lie on the same lines; the nearest one need not, and is not unique where A scales evenly.
+    """
+    U, _, Vt = np.linalg.svd(np.asarray(A, np.float64))
+    R = U @ Vt
+    return np.asarray(R if np.linalg.det(R) > 0 else -R, np.float64)
 
 
 def rotation_angle_deg(R_a: ArrayLike, R_b: ArrayLike) -> float:

@@ -5,21 +5,24 @@ Reference: SceneMaker, arXiv 2512.10957, supplement (perturbed segmentation mask
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scenemaker.artefacts import write_json
-from scenemaker.cache import digest, locked, output_errors, sweep
+from scenemaker.cache import locked, output_errors, sweep
 from scenemaker.config import PipelineConfig
 from scenemaker.editable import Scene
 from scenemaker.errors import ConfigError, InputError, SceneMakerError, expected
 from scenemaker.evaluation.evaluate import Evaluation, Job, Settings, evaluate_jobs
+from scenemaker.evaluation.kept import key_of
 from scenemaker.evaluation.perturb import KINDS, perturb
 from scenemaker.evaluation.reading import scenes_in
 from scenemaker.parallel import each
 from scenemaker.pipelines.scenemaker import ScenePipeline
 
+logger = logging.getLogger(__name__)
 CLEAN = "clean"
 PREDICTIONS = "predictions"
 
@@ -66,20 +69,23 @@ class _Run:
         case, job = item
         if job.gt is None or job.pred is None:
             return ""
-        made_of = [job.gt / name for name in ("scene.json", "labels.png", "depth.npy", "rgb.png")]
-        key = digest([case, self.config, self.meshes, self.seed, made_of])
+        key = key_of(job.name, [case, self.config, self.meshes, self.seed], job.gt)
         mark = job.pred / "robustness.json"
-        if not self.fresh and mark.is_file() and f'"{key}"' in mark.read_text():
+        if not self.fresh and key is not None and mark.is_file() and f'"{key}"' in mark.read_text():
             return ""
         try:
-            predict(Scene.load(job.gt), case, self.config, meshes=self.meshes, seed=self.seed).save(job.pred)
+            truth = Scene.load(job.gt)
+            predict(truth, case, self.config, meshes=self.meshes, name=job.name, seed=self.seed).save(job.pred)
         except SceneMakerError as error:
             return str(error)
+        except Exception as error:  # a defect of ours or of a library: the other scenes go on
+            logger.error("scene %s", job.name, exc_info=error)
+            return f"{type(error).__name__}: {error}"
         write_json(mark, {"key": key, "case": case.name})
         return ""
 
 
-def predict(truth: Scene, case: Case, config: PipelineConfig, *, meshes: bool, seed: int = 0) -> Scene:
+def predict(truth: Scene, case: Case, config: PipelineConfig, *, meshes: bool, name: str = "", seed: int = 0) -> Scene:
     """The pipeline's scene of a ground-truth scene's picture, K, and worsened masks and depth.
 
     Args:
@@ -87,7 +93,8 @@ def predict(truth: Scene, case: Case, config: PipelineConfig, *, meshes: bool, s
         case: How masks and depth are made worse.
         config: Of the pipeline.
         meshes: Gives the true meshes, so that poses alone are predicted (the paper's ablation setting).
-        seed: Of the perturbation.
+        name: Of the scene, and
+        seed: of the perturbation.
 
     Raises:
         InputError: Nothing is left of the masks.
@@ -95,7 +102,7 @@ def predict(truth: Scene, case: Case, config: PipelineConfig, *, meshes: bool, s
     """
     labels, depth = truth.labels, truth.depth
     if case.level:
-        labels, depth = perturb(labels, depth, case.kind, case.level, seed=seed)
+        labels, depth = perturb(labels, depth, case.kind, case.level, name=name, seed=seed)
     own = {o.id: o.mesh for o in truth.placed} if meshes else None
     with ScenePipeline(config, cache_dir=None) as pipe:
         run = pipe.run(

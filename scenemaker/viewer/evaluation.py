@@ -16,12 +16,13 @@ from string import Template
 
 from scenemaker.cache import write_atomic
 from scenemaker.evaluation.captions import plural
+from scenemaker.evaluation.measure_text import definition, heading, number
 from scenemaker.evaluation.own_scores import Columns
 from scenemaker.evaluation.published_tables import published_tables
 from scenemaker.evaluation.ranking import chosen_measure, worst_first
 from scenemaker.evaluation.results import SceneResult
-from scenemaker.evaluation.summary import counted, entries_of, summarise
-from scenemaker.evaluation.tables import Comparison, definition, heading, number, result_tables
+from scenemaker.evaluation.summary import Summary, Value, counted, entries_of
+from scenemaker.evaluation.tables import Comparison, result_tables
 from scenemaker.evaluation.types import Measure
 from scenemaker.viewer.cards import Figure
 from scenemaker.viewer.charts import histogram_svg
@@ -73,6 +74,7 @@ def evaluation_html(
     template = Template((files("scenemaker.viewer") / "evaluation_template.html").read_text("utf-8"))
     script = (files("scenemaker.viewer") / "sort_tables.js").read_text("utf-8")
     return template.substitute(
+        css=(files("scenemaker.viewer") / "page.css").read_text("utf-8"),
         title=escape(comparison.title),
         summary=escape(_summary(comparison)),
         command=f"<pre class='command'>{escape(comparison.command)}</pre>" if comparison.command else "",
@@ -107,28 +109,35 @@ def _notices(comparison: Comparison) -> str:
 
 
 def _tiles(comparison: Comparison, columns: Columns, measure: Measure) -> str:
-    counts = summarise(comparison.first, columns).counts
-    bad = counts.missing + counts.failed
+    counts = _first_summary(comparison, columns).counts
     found = counts.objects - counts.lost
-    unknown = f", those of {plural(counts.unreadable, 'scene')} unknown" if counts.unreadable else ""
-    scenes = f"{counts.missing} missing, {counts.failed} failed"
+    unknown = f", those of {plural(counts.unknown, 'scene')} unknown" if counts.unknown else ""
+    unusable = f", {counts.unusable} unusable ground truth" if counts.unusable else ""
+    scenes = f"{counts.missing} missing, {counts.failed} failed{unusable}"
     objects = f"{counts.lost} missing, {counts.extra} extra{unknown}"
     tiles = [
-        ("Scenes", f"{counts.ok:,} of {counts.scenes:,}", "bad" if bad else "", scenes),
+        ("Scenes", f"{counts.ok:,} of {counts.scenes:,}", "bad" if counts.ok < counts.scenes else "", scenes),
         ("Objects found", f"{found:,} of {counts.objects:,}", "bad" if counts.lost else "", objects),
     ]
     every = [(columns, measure)] + [(c, m) for c in comparison.columns for m in c.measures if m is not measure]
-    sums = {c.name: summarise(comparison.first, c) for c, _ in every[:TILES]}
     for c, m in every[:TILES]:
-        value = sums[c.name].values[m.key]
+        value = _first_summary(comparison, c).values[m.key]
         entered = f"{value.count:,} of " if value.count < value.total else ""
-        hint = f"mean of {entered}{plural(value.total, m.level)}; median {number(value.median, m)}"
+        hint = f"mean of {entered}{plural(value.total, m.level)}{_unknown(value)}; median {number(value.median, m)}"
         tiles.append((f"{heading(m)} ({c.name})", number(value.mean, m), "", hint))
     return "".join(
         f'<div class="card tile"><div class="name">{escape(name)}</div><div class="value {css}">{value}</div>'
         f'<div class="hint">{escape(hint)}</div></div>'
         for name, value, css, hint in tiles
     )
+
+
+def _first_summary(comparison: Comparison, columns: Columns) -> Summary:
+    return next(iter(comparison.summaries(columns).values()))
+
+
+def _unknown(value: Value) -> str:
+    return f" ({plural(value.unknown, 'scene')} unknown)" if value.unknown else ""
 
 
 def _nav(comparison: Comparison, shown: int) -> str:
@@ -142,8 +151,8 @@ def _nav(comparison: Comparison, shown: int) -> str:
 def _protocol_html(comparison: Comparison, columns: Columns, place: int) -> str:
     tables = "".join(table_html(t) for t in result_tables(comparison, columns))
     results = counted(comparison.first, columns)
-    values = summarise(results, columns).values
-    charts = "".join(_chart(results, columns, m, values[m.key].median) for m in columns.measures)
+    values = _first_summary(comparison, columns).values
+    charts = "".join(_chart(results, columns, m, values[m.key]) for m in columns.measures)
     told = "".join(f"<dt>{escape(heading(m))}</dt><dd>{escape(definition(m))}</dd>" for m in columns.measures)
     return (
         f'<section id="protocol-{place}">'
@@ -153,22 +162,22 @@ def _protocol_html(comparison: Comparison, columns: Columns, place: int) -> str:
     )
 
 
-def _chart(results: Sequence[SceneResult], columns: Columns, measure: Measure, median: float | None) -> str:
+def _chart(results: Sequence[SceneResult], columns: Columns, measure: Measure, value: Value) -> str:
     """The distribution of one measure over scenes or objects; what is missing has its own bar."""
     entries = [e for r in results for e in entries_of(r, columns, measure)]
     known = [e.value for e in entries if e.value is not None and not e.lost]
     missing = sum(e.lost for e in entries)
     unknown = len(entries) - len(known) - missing
-    count = plural(len(known), measure.level)
+    count = plural(len(known), measure.level) + _unknown(value)
     title = f"{measure.title} of {count}"
-    svg = histogram_svg(known, median, digits=measure.digits, missing=missing, unknown=unknown, title=title)
+    svg = histogram_svg(known, value.median, digits=measure.digits, missing=missing, unknown=unknown, title=title)
     caption = f"<figcaption><b>{escape(heading(measure))}</b> {count}</figcaption>"
     return f'<figure class="card chart">{caption}{svg}</figure>'
 
 
 def _worst_html(cards: Sequence[str], scenes: str, order: str) -> str:
-    text = f"{len(cards):,} of {scenes}: failed and missing ones first, then by {order}; the list below has all."
-    how = "Same camera and same colour for both sides; extra objects are grey."
+    text = f"{len(cards):,} of {scenes}: unusable, failed and missing ones first, then by {order}."
+    how = "The list below has all. Same camera and same colour for both sides; extra objects are grey."
     head = f'<h2 id="worst">Worst scenes first</h2><p class="sub">{escape(text)} {how}</p>'
     return head + "".join(cards) if cards else ""
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from scenemaker.evaluation.measure_text import DASH, heading, number
 from scenemaker.evaluation.own_scores import Columns, scores_of
 from scenemaker.evaluation.results import ObjectRow, SceneResult
 from scenemaker.evaluation.summary import entries_of, is_lost, scene_value
-from scenemaker.evaluation.tables import DASH, heading, number
 from scenemaker.viewer.cards import Figure, figure_html
 from scenemaker.viewer.pictures import id_colour
 from scenemaker.viewer.report import jpeg_uri
 
-STATES = {"ok": "good", "missing": "bad", "failed": "bad"}
+STATES = {"ok": "good", "missing": "bad", "failed": "bad", "unusable": "bad"}
 
 
 def scene_html(result: SceneResult, columns: Sequence[Columns], figures: Sequence[Figure], anchor: str) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scenemaker.errors import SceneMakerError
 from scenemaker.evaluation.pairing import make_pair
 from scenemaker.evaluation.ranking import chosen_measure, worst_first
 from scenemaker.evaluation.reading import read_scene
@@ -26,8 +25,8 @@ SHOWN = 24  # scenes with pictures
 def worst_scenes(comparison: Comparison, shown: int = SHOWN, sort_by: str | None = None) -> list[SceneResult]:
     """The scenes that the page shows in full, the worst first.
 
-    Failed and missing scenes come first, but where there are others they take half of the places at most: the list of
-    all scenes has them all.
+    Unusable, failed and missing scenes come first, but where there are others they take half of the places at most:
+    the list of all scenes has them all.
 
     Args:
         comparison: What is evaluated; the scenes are those of its first row.
@@ -54,8 +53,7 @@ def draw_worst(
 ) -> dict[str, list[Figure]]:
     """The pictures of ``worst_scenes``, by name; both sides are read again from their files.
 
-    Without a usable prediction the ground truth is drawn alone. A scene whose ground truth cannot be read, or that has
-    none, has no pictures.
+    Without a usable prediction the ground truth is drawn alone. A scene without a usable ground truth has no pictures.
 
     Args:
         comparison: What is evaluated.
@@ -68,9 +66,9 @@ def draw_worst(
     out = {}
     for done, result in enumerate(chosen, start=1):
         try:
-            figures = _draw(result, settings) if result.gt else []
-        except SceneMakerError as error:
-            logger.warning("%s: no pictures: %s", result.name, error)
+            figures = _draw(result, settings) if result.gt and result.state != "unusable" else []
+        except Exception as error:  # a picture that fails must not cost the page
+            logger.warning("%s: no pictures: %s: %s", result.name, type(error).__name__, error)
             figures = []
         out[result.name] = figures
         if progress is not None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from scenemaker.evaluation.measure_text import heading, number
 from scenemaker.evaluation.own_scores import Columns
 from scenemaker.evaluation.results import SceneResult
 from scenemaker.evaluation.summary import is_lost, scene_value
-from scenemaker.evaluation.tables import Table, heading, number
+from scenemaker.evaluation.tables import Table
 from scenemaker.evaluation.types import Measure
 
 LISTED = 10  # columns of numbers in the list of all scenes

@@ -155,6 +155,7 @@ def report_html(data: ReportData, figures: Sequence[Figure]) -> str:
         return "".join(figure_html(f, jpeg_uri(f.rgb), "card") for f in shown)
 
     return template.substitute(
+        css=(files("scenemaker.viewer") / "page.css").read_text("utf-8"),
         title=escape(data.title),
         summary=escape(_summary(data)),
         notices=f'<div class="notices" role="note"><b>Please note</b><ul>{notices}</ul></div>' if notices else "",

@@ -87,18 +87,108 @@ def relative(scene: EvalScene, k: float) -> EvalScene:
 # Scene folders
 
 
-def test_metric_scenes_of_one_camera_are_left_alone(folder):
-    found = align_scenes(folder, folder, partners=IDENTITY)
-    assert (found.kind, found.text) == ("none", "shared camera, metric")
-    np.testing.assert_array_equal(found.S_world_pred, folder.T_world_frame)
+def metric(scene: EvalScene) -> EvalScene:
+    assert scene.scene is not None
+    return replace(scene, scene=scene.scene.scaled(1.0, "metric"))
+
+
+def turned(scene: EvalScene, place: int, angle_deg: float) -> EvalScene:
+    """The scene with one object turned about up, about the middle of its box."""
+    o, up_cam = scene.objects[place], scene.T_world_frame[1, :3]
+    assert o.mesh is not None and o.S_frame_obj is not None
+    middle = transforms.apply(o.S_frame_obj, o.mesh.bounds).mean(0)
+    R = transforms.axis_angle(up_cam, np.radians(angle_deg))
+    new = replace(o, S_frame_obj=transforms.rigid(R, middle - R @ middle) @ o.S_frame_obj)
+    return replace(scene, objects=(*scene.objects[:place], new, *scene.objects[place + 1 :]))
+
+
+def from_elsewhere(scene: EvalScene, angle_deg: float) -> EvalScene:
+    """The same world, seen by a camera that went round its middle."""
+    corners = points(scene, scene.T_world_frame)
+    middle, R = (corners.min(0) + corners.max(0)) / 2, transforms.axis_angle([0, 1, 0], np.radians(angle_deg))
+    T_world_cam = transforms.rigid(R, middle - R @ middle) @ scene.T_world_frame
+    T_new_old = transforms.invert(T_world_cam) @ scene.T_world_frame
+    objects = tuple(replace(o, S_frame_obj=T_new_old @ o.S_frame_obj) for o in scene.objects)
+    return replace(scene, objects=objects, T_world_frame=T_world_cam)
+
+
+def with_camera(scene: EvalScene, **changes) -> EvalScene:
+    assert scene.scene is not None
+    camera = replace(scene.scene.camera, **changes)
+    return replace(scene, scene=replace(scene.scene, camera=camera))
+
+
+def angles_deg(gt: EvalScene, pred: EvalScene, S_world_pred) -> list[float]:
+    """Of every object from its own ground truth."""
+    out = []
+    for a, b in zip(gt.objects, pred.objects, strict=True):
+        A, B = (S[:3, :3] for S in (gt.T_world_frame @ a.S_frame_obj, S_world_pred @ b.S_frame_obj))
+        A, B = (M / np.cbrt(np.linalg.det(M)) for M in (A, B))
+        out.append(float(transforms.rotation_angle_deg(A, B)))
+    return out
+
+
+def test_metric_scenes_of_one_K_are_left_alone(folder):
+    for pred in (folder, turned(folder, 0, 25), turned(replace(folder, objects=folder.objects[:1]), 0, 90)):
+        found = align_scenes(folder, pred)
+        assert (found.kind, found.text) == ("none", "same K, metric")
+        np.testing.assert_array_equal(found.S_world_pred, folder.T_world_frame)
 
 
 @pytest.mark.parametrize("partners", [IDENTITY, None])
 @pytest.mark.parametrize("k", [0.3, 1.0, 3.7])
 def test_a_relative_prediction_gets_its_scale(folder, k, partners):
     found = align_scenes(folder, relative(folder, k), partners=partners)
-    assert found.kind == "similarity" and found.text.startswith(f"shared camera, similarity, scale {1 / k:.4g}, ")
+    told = f"same K, scale {1 / k:.4g} about the camera, error 0.00% of the scene"
+    assert (found.kind, found.text) == ("scale", told)
     np.testing.assert_allclose(found.S_world_pred @ np.diag([k, k, k, 1]), folder.T_world_frame, atol=1e-6)
+
+
+def test_the_ground_truth_may_be_the_relative_one(folder):
+    found = align_scenes(relative(folder, 2.0), folder, partners=IDENTITY)
+    assert found.text == "same K, scale 2 about the camera, error 0.00% of the scene"
+
+
+@pytest.mark.parametrize("k", [1.0, 1.16])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_errors_of_pose_are_not_aligned_away(folder, n, k):
+    gt = replace(folder, objects=folder.objects[:n])
+    pred = turned(relative(gt, k), n - 1, 25)
+    for partners in (IDENTITY[:n], None):
+        found = align_scenes(gt, pred, partners=partners)
+        np.testing.assert_allclose(angles_deg(gt, pred, found.S_world_pred), [0.0] * (n - 1) + [25.0], atol=1e-6)
+        scale = np.cbrt(np.linalg.det(found.S_world_pred[:3, :3]))
+        assert found.kind == "scale" and scale * k == pytest.approx(1, abs=0.01)
+        assert found.text.startswith(f"same K, scale {scale:.4g} about the camera, error ")
+
+
+@pytest.mark.parametrize("angle_deg", [20, 40, 180])
+def test_cameras_that_stand_elsewhere_are_told(folder, angle_deg):
+    seen = metric(from_elsewhere(folder, angle_deg))
+    for partners in (IDENTITY, None):
+        found = align_scenes(folder, seen, partners=partners)
+        told = "same K, cameras stand elsewhere: worlds compared, "
+        assert (found.kind, found.text) == ("none", told + "metric")
+        assert error(folder, seen, found.S_world_pred, transforms.invert(seen.T_world_frame)) < 1e-9
+        pred = relative(seen, 2.0)
+        found = align_scenes(folder, pred, partners=partners)
+        scale = "scale 0.5 about the world's origin, error 0.00% of the scene"
+        assert (found.kind, found.text) == ("scale", told + scale)
+        np.testing.assert_allclose(angles_deg(folder, pred, found.S_world_pred), 0, atol=1e-4)
+
+
+def test_a_bad_prediction_of_the_same_camera_stays_in_it(folder):
+    """Its world is no better, so the cameras are not said to stand elsewhere."""
+    objects = tuple(
+        replace(o, S_frame_obj=transforms.rigid(np.eye(3), shift) @ o.S_frame_obj)
+        for o, shift in zip(folder.objects, np.eye(3), strict=True)
+    )
+    tilted = transforms.rigid(transforms.axis_angle([1, 0, 0], 0.3), [0, 0, 0]) @ folder.T_world_frame
+    pred = replace(folder, objects=objects, T_world_frame=tilted)
+    found = align_scenes(folder, pred, partners=IDENTITY)
+    assert (found.kind, found.text) == ("none", "same K, metric")
+    found = align_scenes(folder, relative(pred, 2.0), partners=IDENTITY)
+    assert found.text.startswith("same K, scale 0.") and "about the camera" in found.text
 
 
 def test_scale_alone_is_about_the_camera(folder):
@@ -120,17 +210,29 @@ def test_rigid_does_not_scale(folder):
     assert np.linalg.det(found.S_world_pred[:3, :3]) == pytest.approx(1)
 
 
-def test_other_cameras_are_told(folder):
-    scene = folder.scene
-    K = scene.camera.K * np.array([[1.2, 1, 1], [1, 1.2, 1], [1, 1, 1]])
-    other = replace(folder, scene=replace(scene, camera=replace(scene.camera, K=K)))
+def test_other_cameras_get_a_similarity(folder):
+    camera = folder.scene.camera
+    other = with_camera(folder, K=camera.K * np.array([[1.2, 1, 1], [1, 1.2, 1], [1, 1, 1]]))
     found = align_scenes(folder, other, partners=IDENTITY)
-    f = scene.camera.K[0, 0]
+    f = camera.K[0, 0]
     told = f"cameras differ (focal length {1.2 * f:.0f} px, not {f:.0f}), similarity, scale 1, error 0.00% of the scene"
     assert (found.kind, found.text) == ("similarity", told)
-    half = scene.camera.resized(96, 64)
-    resized = replace(folder, scene=replace(scene, camera=half, scale_kind="metric"))
-    assert align_scenes(folder, resized, partners=IDENTITY).text == "shared camera, metric"
+    cut = with_camera(folder, height=96)
+    told = "pictures differ (192x96, not 192x128), similarity, scale 1, error 0.00% of the scene"
+    assert align_scenes(folder, cut, partners=IDENTITY).text == told
+    half = camera.resized(96, 64)
+    resized = replace(folder, scene=replace(folder.scene, camera=half, scale_kind="metric"))
+    assert align_scenes(folder, resized, partners=IDENTITY).text == "same K, metric"
+
+
+@pytest.mark.parametrize("align", ["rigid", "similarity"])
+def test_a_free_alignment_starts_from_the_worlds_too(folder, align):
+    """From the cameras alone a scene seen from behind is not brought home."""
+    pred = from_elsewhere(folder, 180)
+    pred = metric(relative(pred, 3.0)) if align == "similarity" else pred
+    found = align_scenes(folder, pred, align, partners=IDENTITY)
+    assert found.kind == align and found.text.startswith(f"same K, {align}, ")
+    np.testing.assert_allclose(angles_deg(folder, pred, found.S_world_pred), 0, atol=1e-4)
 
 
 # Files
@@ -139,8 +241,45 @@ def test_other_cameras_are_told(folder):
 def test_a_file_in_the_same_frame_stays(folder):
     pred = as_file(folder)
     found = align_scenes(folder, pred)
-    assert (found.kind, found.text) == ("none", "one frame already, error 0.00% of the scene")
+    assert (found.kind, found.text) == ("similarity", "similarity, scale 1, error 0.00% of the scene")
     np.testing.assert_array_equal(found.S_world_pred, np.eye(4))
+
+
+def ring(n: int = 4) -> EvalScene:
+    """Equal chairs around a table: each turn by a share of the circle fits."""
+    angles = 2 * np.pi * np.arange(n) / n
+    chairs = [placed(k + 1, chair(0.5), (np.cos(a), 0, np.sin(a)), -np.degrees(a)) for k, a in enumerate(angles)]
+    return EvalScene(name="ring", path=Path("ring.glb"), objects=tuple(chairs))
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.002, 0.01, 0.03])
+def test_files_have_one_freedom_however_good_they_are(noise):
+    """And the frame they are in is kept where others fit equally well."""
+    gt, rng = ring(), np.random.default_rng(1)
+    shifts = rng.normal(size=(4, 3)) * noise
+    objects = [
+        replace(o, S_frame_obj=transforms.rigid(np.eye(3), d) @ o.S_frame_obj)
+        for o, d in zip(gt.objects, shifts, strict=True)
+    ]
+    pred = replace(gt, objects=tuple(objects))
+    found = align_scenes(gt, pred)
+    assert found.kind == "similarity" and found.text.startswith("similarity, scale ")
+    assert (
+        transforms.rotation_angle_deg(
+            found.S_world_pred[:3, :3], np.eye(3) * np.cbrt(np.linalg.det(found.S_world_pred[:3, :3]))
+        )
+        < 3
+    )
+    assert np.array_equal(found.S_world_pred, np.eye(4)) == (noise == 0)
+
+
+def test_a_small_error_of_scale_is_aligned_like_a_large_one():
+    gt = room()
+    for k in (1.001, 1.02, 2.0):
+        S = np.diag([k, k, k, 1])
+        found = align_scenes(gt, as_file(gt, S))
+        assert found.text == f"similarity, scale {1 / k:.4g}, error 0.00% of the scene"
+        assert error(gt, as_file(gt, S), found.S_world_pred, S) < 1e-4
 
 
 @pytest.mark.parametrize("number, up", list(enumerate([None, *AXES])))
@@ -181,7 +320,7 @@ def test_camera_axes_are_told(folder, R, name):
 
 def test_our_own_folder_against_a_bare_file(folder):
     found = align_scenes(as_file(folder), folder)
-    assert found.kind == "none"
+    assert (found.kind, found.text) == ("similarity", "similarity, scale 1, error 0.00% of the scene")
     np.testing.assert_array_equal(found.S_world_pred, folder.T_world_frame)
 
 
@@ -240,6 +379,8 @@ def test_the_freedom_is_as_asked(align):
         S = np.diag([3.0, 3, 3, 1])
     found = align_scenes(gt, as_file(gt, S), align)
     assert found.kind == align and error(gt, as_file(gt, S), found.S_world_pred, S) < 1e-3
+    told = {"rigid": "rigid, error 0.00% of the scene", "scale": "scale 0.3333 about the file's origin, error 0.00% of"}
+    assert found.text.startswith(told[align])
 
 
 def test_none_takes_files_as_they_are(folder):

@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 from collections import namedtuple
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -16,7 +17,10 @@ from scenemaker.errors import InputError, ShapeError
 from scenemaker.evaluation import batched, images
 from scenemaker.evaluation.batched import neighbours
 from scenemaker.evaluation.measures import boxes, emd, points, rigid, symmetry
-from scenemaker.geometry import registration
+from scenemaker.evaluation.protocols import layout
+from scenemaker.evaluation.types import Alignment, EvalObject, EvalScene, ScenePair
+from scenemaker.geometry import registration, transforms
+from scenemaker.geometry.mesh import Mesh, sample_surface
 
 DEVICES = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
@@ -65,7 +69,7 @@ def test_point_measures_equal_the_numpy_ones(device, dtype):
         ("chamfer_squared", batched.chamfer_squared(near), [points.chamfer_squared(s) for s in single]),
         ("chamfer", batched.chamfer(near), [points.chamfer(s) for s in single]),
         ("fscore", batched.fscore(near, 0.7), [points.fscore(s, 0.7) for s in single]),
-        ("add_s", batched.add_s(near), [s.gt_to_pred.mean() for s in single]),
+        ("add_s", batched.add_s(near), [(s.pred_to_gt.mean() + s.gt_to_pred.mean()) / 2 for s in single]),
     ]:
         assert found.dtype == dtype, name
         np.testing.assert_allclose(numbers(found), own, rtol=0, atol=TOLERANCE[dtype], err_msg=name)
@@ -420,8 +424,34 @@ def test_translation_and_size_by_hand():
     assert batched.translation_error(a, b, 10.0).tolist() == pytest.approx([0.5, 3**0.5 / 10])
     assert batched.translation_error(a, b, torch.tensor([5.0, 1.0])).tolist() == pytest.approx([1, 3**0.5])
     sizes = torch.tensor([[2.0, 1, 0.5], [8, 1, 1]])
-    assert batched.size_ratio(sizes, torch.ones(3)).tolist() == pytest.approx([4 ** (1 / 3), 2])
+    assert batched.size_ratio(sizes, torch.ones(3)).tolist() == [2, 8]
+    assert batched.size_ratio(torch.ones(3), sizes).tolist() == [2, 8]  # the larger over the smaller
     assert batched.size_ratio(sizes, sizes).tolist() == [1, 1]
+
+
+def test_add_s_and_size_ratio_are_those_of_the_layout_protocol(monkeypatch):
+    monkeypatch.setattr(layout, "DENSER", 1)  # distances to the very points they are taken from
+    rng, extents = np.random.default_rng(11), np.array([1.0, 0.7, 0.4])
+    shape = Mesh(vertices=np.vstack([[0, 0, 0], np.diag(extents)]), faces=[[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+    sizes = {"gt": (0.8, 1.0, 1.5), "pred": (1.5, 1.0, 0.8)}
+    scenes = {}
+    for name, of_objects in sizes.items():
+        S = [transforms.similarity(R, rng.normal(size=3), s) for R, s in zip(rotations(3, 1), of_objects, strict=True)]
+        objects = tuple(EvalObject(id=i, name=str(i), mesh=shape, S_frame_obj=S[i]) for i in range(3))
+        scenes[name] = EvalScene(name=name, path=Path(name), objects=objects)
+    still = Alignment(S_world_pred=np.eye(4), kind="none", text="")
+    pair = ScenePair(name="s", **scenes, partners=(0, 1, 2), alignment=still)
+    rows = layout.Layout(points=200)(pair).objects
+    seeds = [int(np.random.SeedSequence([0, i]).generate_state(1)[0]) for i in range(3)]
+    p, g = (
+        torch.tensor(np.stack([sample_surface(m, 200, seed=k)[0] for m, k in zip(many, seeds, strict=True)]))
+        for many in (pair.pred_meshes, pair.gt_meshes)
+    )
+    own = [row["add_s"] * s for row, s in zip(rows, sizes["gt"], strict=True)]  # over nothing
+    np.testing.assert_allclose(batched.add_s(batched.nearest(p, g)), own, rtol=1e-6)
+    sides_pred, sides_gt = (torch.tensor(np.outer(sizes[k], extents)) for k in ("pred", "gt"))
+    own = [row["size_ratio"] for row in rows]
+    np.testing.assert_allclose(batched.size_ratio(sides_pred, sides_gt), own, rtol=1e-6)
 
 
 def test_psnr_equals_the_numpy_one():

@@ -16,6 +16,7 @@ import pytest
 
 from scenemaker.errors import ConfigError, InputError
 from scenemaker.evaluation.evaluate import Evaluation, Job, Settings, evaluate, evaluate_scene
+from scenemaker.evaluation.kept import files_read, key_of
 from scenemaker.evaluation.results import SceneResult
 from scenemaker.testing import make_sample
 
@@ -65,13 +66,38 @@ def test_what_is_wrong_is_counted_and_the_others_are_unharmed(tmp_path: Path) ->
     assert by_name["b/0"].scores["midi@512"].scene["f_s"] == 0
 
 
-def test_a_damaged_ground_truth_is_a_failed_scene(tmp_path: Path) -> None:
+def test_a_damaged_ground_truth_is_nobodys_fault(tmp_path: Path) -> None:
     gt, pred = made(tmp_path / "gt", "a", "b"), made(tmp_path / "pred", "a", "b")
     next((gt / "a/objects").iterdir()).write_bytes(b"not a mesh")
     first, second = evaluate(pred, gt, settings=QUICK).results
-    assert first.state == "failed" and first.error is not None and "object_" in first.error
-    assert [o.status for o in first.objects] != ["ok", "ok"] and len(first.objects) == 2
+    assert first.state == "unusable" and first.error is not None and "object_" in first.error
     assert second.state == "ok"
+
+
+def test_one_broken_measure_costs_that_measure_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gt = made(tmp_path / "gt", "a")
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("scenemaker.evaluation.protocols.shape.Shape.__call__", broken)
+    settings = Settings(protocols=("shape", "midi"), points=512)
+    (result,) = evaluate(gt, gt, settings=settings).results
+    assert result.state == "ok" and list(result.scores) == ["midi@512"]
+    assert "shape@512: ZeroDivisionError: a defect" in result.notices
+
+
+@pytest.mark.parametrize("where", [[1e40, 0, 1], [1e9, 0, 1]])
+def test_an_object_out_of_this_world_costs_that_object_alone(tmp_path: Path, where: list[float]) -> None:
+    gt, pred = made(tmp_path / "gt", "a"), made(tmp_path / "pred", "a")
+    data = json.loads((pred / "a/scene.json").read_text())
+    data["objects"][0]["t_cam_obj"] = where
+    (pred / "a/scene.json").write_text(json.dumps(data))
+    settings = Settings(protocols=("layout",), points=512, pictures=False, selfcheck=False)
+    (result,) = evaluate(pred, gt, settings=settings).results
+    lost, kept = result.scores["layout@512"].objects
+    assert result.state == "ok" and (lost is None or lost["iou_obb"] == 0)
+    assert kept is not None and kept["rotation_deg"] is not None and kept["rotation_deg"] < 1e-3
 
 
 def test_finished_scenes_are_taken_up_again_and_changes_are_seen(tmp_path: Path) -> None:
@@ -88,11 +114,42 @@ def test_finished_scenes_are_taken_up_again_and_changes_are_seen(tmp_path: Path)
     assert evaluate(pred, gt, out, QUICK).computed == 2  # a is made again, and b was of another seed
 
 
-def test_a_moved_tree_is_not_computed_again(tmp_path: Path) -> None:
+def test_a_moved_tree_is_not_computed_again_and_told_where_it_is(tmp_path: Path) -> None:
     gt, pred, out = made(tmp_path / "gt", "a"), made(tmp_path / "pred", "a"), tmp_path / "out"
     evaluate(pred, gt, out, QUICK)
     moved = evaluate(shutil.move(pred, tmp_path / "elsewhere"), gt, out, QUICK)
-    assert moved.computed == 0
+    assert moved.computed == 0 and moved.results[0].pred == str(tmp_path / "elsewhere/a")
+
+
+def test_meshes_beside_the_usual_folder_and_buffers_beside_a_gltf_are_seen_to_change(tmp_path: Path) -> None:
+    gt, pred, out = made(tmp_path / "gt", "a"), made(tmp_path / "pred", "a"), tmp_path / "out"
+    (pred / "a/objects").rename(pred / "a/shapes")
+    text = (pred / "a/scene.json").read_text()
+    (pred / "a/scene.json").write_text(text.replace("objects/", "shapes/"))
+    assert [evaluate(pred, gt, out, QUICK).computed for _ in range(2)] == [1, 0]
+    first, second = sorted((pred / "a/shapes").iterdir())
+    first.write_bytes(second.read_bytes())
+    assert evaluate(pred, gt, out, QUICK).computed == 1
+
+    import trimesh
+
+    box = trimesh.creation.box((1, 2, 3))
+    for name, data in trimesh.Scene([box]).export(file_type="gltf").items():
+        (tmp_path / name).write_bytes(data)
+    files = list(files_read(tmp_path / "model.gltf"))
+    assert [f.suffix for f in files][:2] == [".gltf", ".bin"]
+    key = key_of("a", QUICK, tmp_path / "model.gltf")
+    files[1].write_bytes(files[1].read_bytes()[::-1])
+    assert key is not None and key_of("a", QUICK, tmp_path / "model.gltf") != key
+
+
+def test_a_file_that_cannot_be_read_is_that_scenes_failure(tmp_path: Path) -> None:
+    gt, pred, out = made(tmp_path / "gt", "a", "b"), made(tmp_path / "pred", "a", "b"), tmp_path / "out"
+    mesh = next((pred / "a/objects").iterdir())
+    mesh.unlink()
+    mesh.symlink_to(tmp_path / "nowhere.glb")
+    first, second = evaluate(pred, gt, out, QUICK).results
+    assert [o.status for o in first.objects] != ["ok", "ok"] and [o.status for o in second.objects] == ["ok", "ok"]
 
 
 def test_processes_change_nothing(tmp_path: Path) -> None:

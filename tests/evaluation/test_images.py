@@ -1,11 +1,11 @@
-"""Picture, mask and depth measures against scikit-image, hand-worked cases and invariants."""
+"""Picture and mask measures against scikit-image, hand-worked cases and invariants."""
 
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from scenemaker.errors import ConfigError, InputError, ShapeError
-from scenemaker.evaluation.images import depth_errors, mask_iou, mask_miou, psnr, ssim
+from scenemaker.errors import InputError, ShapeError
+from scenemaker.evaluation.images import mask_iou, psnr, ssim
 
 
 def pictures(seed=0, shape=(23, 41, 3)):
@@ -102,67 +102,3 @@ def test_mask_iou():
     with pytest.raises(ShapeError) as error:
         mask_iou(a, b.T)
     assert str(error.value) == "expected a mask of 7x4; got 4x7; resize it"
-
-
-def test_mask_miou_counts_missing_objects():
-    a = np.zeros((4, 7), bool)
-    a[:, :4] = True
-    half = a.copy()
-    half[:2] = False
-    assert mask_miou([a, half, None], [a, a, a]) == pytest.approx((1 + 0.5 + 0) / 3)
-    with pytest.raises(ShapeError) as error:
-        mask_miou([a], [a, a])
-    text = "expected a mask, or None, for every object; got 1 for 2 objects; give None for a missing one"
-    assert str(error.value) == text
-    with pytest.raises(InputError) as error:
-        mask_miou([], [])
-    assert str(error.value) == "expected at least one object; got none; leave the scene out"
-
-
-def test_depth_errors_by_hand():
-    gt = np.array([[1.0, 2.0, 4.0], [5.0, np.nan, 0.0]])
-    pred = np.array([[1.1, 3.0, 4.0], [np.inf, 1.0, 1.0]])
-    found = depth_errors(pred, gt)
-    assert found.abs_rel == pytest.approx((0.1 + 0.5 + 0) / 3)
-    assert found.rmse == pytest.approx(np.sqrt((0.01 + 1 + 0) / 3))
-    assert found.delta_1 == pytest.approx(2 / 3)  # 3 / 2 is beyond 1.25
-    assert found.scale == 1.0
-    assert found.coverage == 3 / 4  # one of the four true depths has no prediction
-    assert depth_errors(gt[:1], pred[:1]).delta_1 == found.delta_1  # the ratio counts either way
-    assert depth_errors(np.array([[1.25]]), np.array([[1.0]])).delta_1 == 0.0  # strictly
-
-
-@pytest.mark.parametrize("align", ["median", "least-squares"])
-def test_depth_scale_is_undone(align):
-    gt = np.random.default_rng(0).uniform(1, 5, (9, 14))
-    found = depth_errors(gt / 2.5, gt, align=align)
-    assert found.scale == pytest.approx(2.5)
-    assert found.abs_rel == pytest.approx(0, abs=1e-12)
-    assert found.delta_1 == 1.0
-    assert depth_errors(gt / 2.5, gt).delta_1 == 0.0
-
-
-def test_each_scale_is_what_it_says():
-    rng = np.random.default_rng(1)
-    gt, pred = rng.uniform(1, 5, (9, 14)), rng.uniform(1, 5, (9, 14))
-    mask = rng.random((9, 14)) < 0.5
-    p, g = pred[mask], gt[mask]
-    assert depth_errors(pred, gt, mask, align="median").scale == pytest.approx(np.median(g) / np.median(p))
-    least = depth_errors(pred, gt, mask, align="least-squares")
-    assert least.scale == pytest.approx(np.linalg.lstsq(p[:, None], g, rcond=None)[0][0])
-    assert least.rmse <= depth_errors(pred, gt, mask, align="median").rmse
-
-
-def test_wrong_depth():
-    gt = np.ones((4, 7))
-    with pytest.raises(ShapeError) as error:
-        depth_errors(gt.T, gt)
-    text = "expected two depth maps (h, w) of one size; got (7, 4) and (4, 7); resize one to the other"
-    assert str(error.value) == text
-    with pytest.raises(InputError) as error:
-        depth_errors(np.full((4, 7), np.nan), gt)
-    text = "expected depths, finite and above 0, in both maps; got no pixel with both; check the maps and the mask"
-    assert str(error.value) == text
-    with pytest.raises(ConfigError) as error:
-        depth_errors(gt, gt, align="mean")
-    assert str(error.value) == 'expected "none", "median" or "least-squares"; got \'mean\'; choose one of them'

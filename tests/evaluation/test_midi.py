@@ -146,6 +146,15 @@ def test_the_quick_form_is_the_whole_form_on_few_points_and_near_it_on_many():
         assert quick[key] == pytest.approx(whole[key], abs=0.01)
 
 
+def test_the_quick_form_tells_its_deviation():
+    pair = pair_of(*scene(13, points=200))
+    assert MidiFast()(pair).notes == (
+        "midi-fast: within 3.8 % (CD-S), 4.1 % (CD-O), 0.006 (F-S), 0.004 (F-O) of midi over 40 pairs; "
+        "see benchmarks/evaluation_midi.py",
+    )
+    assert Midi()(pair).notes == ()
+
+
 def test_other_settings_are_in_the_name():
     assert [m().name for m in ALL] == ["midi", "midi-published", "midi-fast"]
     assert Midi(points=500).name == "midi@500" and MidiFast(points=500).name == "midi-fast@500"

@@ -8,7 +8,7 @@ import pytest
 import trimesh
 
 from scenemaker.errors import InputError
-from scenemaker.evaluation.pairing import make_pair
+from scenemaker.evaluation.pairing import check_ground_truth, make_pair
 from scenemaker.evaluation.reading import read_scene
 from scenemaker.geometry import transforms
 from scenemaker.testing import make_sample
@@ -40,7 +40,7 @@ def home(pair, atol=1e-5):
 def test_a_scene_against_itself(gt):
     pair = make_pair(gt, gt, seed=5)
     assert pair.partners == (0, 1, 2, 3) and pair.extra_meshes == () and (pair.name, pair.seed) == ("made", 5)
-    assert (pair.alignment.kind, pair.alignment.text) == ("none", "objects by mask; shared camera, metric")
+    assert (pair.alignment.kind, pair.alignment.text) == ("none", "objects by mask; same K, metric")
     home(pair, 0)
     assert make_pair(gt, gt, name="other").name == "other"
 
@@ -69,7 +69,7 @@ def test_every_way_to_match_gives_the_same_pairs(gt, match):
 
 def test_our_scene_glb_against_the_folder(gt, path):
     pair = make_pair(gt, read_scene(path / "scene.glb"))
-    assert pair.partners == (0, 1, 2, 3) and pair.alignment.kind == "none"
+    assert pair.partners == (0, 1, 2, 3) and pair.alignment.kind == "similarity"
     home(pair)
 
 
@@ -128,15 +128,25 @@ def test_no_predicted_object_placed_is_a_pair_without_partners(gt, match):
         assert pair.clouds(50).scene_pred.shape == (0, 3)
 
 
+def refuse(gt, pred):
+    """What both say of ground truth that cannot be used."""
+    with pytest.raises(InputError) as alone:
+        check_ground_truth(gt)
+    with pytest.raises(InputError) as caught:
+        make_pair(gt, pred, match="id", align="none")
+    assert str(caught.value) == str(alone.value)
+    return str(alone.value)
+
+
 def test_ground_truth_must_be_whole(gt):
-    with pytest.raises(InputError) as caught:
-        make_pair(replace(gt, objects=()), gt)
-    assert str(caught.value) == f"expected ground truth with objects; got none in {gt.path}; leave the scene out"
+    check_ground_truth(gt)
+    told = refuse(replace(gt, objects=()), gt)
+    assert told == f"expected ground truth with objects; got none in {gt.path}; leave the scene out"
     bad = replace(gone(gt.objects[1]), notices=("its mesh is empty",))
-    with pytest.raises(InputError) as caught:
-        make_pair(replace(gt, objects=(gt.objects[0], bad)), gt)
     told = f"got object_2 of {gt.path}: its mesh is empty; mend it"
-    assert str(caught.value) == f"expected ground truth whose objects all have a mesh; {told}"
+    damaged = replace(gt, objects=(gt.objects[0], bad))
+    assert refuse(damaged, gt) == f"expected ground truth whose objects all have a mesh; {told}"
+    assert make_pair(gt, damaged).pred_meshes[1] is None  # of a prediction it is a missing object
 
 
 def real_scenes():

@@ -1,15 +1,17 @@
 """The protocol ``partcrafter`` against the published functions and hand-worked scenes."""
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
 
+from scenemaker.evaluation.measures.clipping import joined
 from scenemaker.evaluation.measures.points import chamfer, fscore, nearest_distances
 from scenemaker.evaluation.measures.volume import filled_voxels, voxel_iou
 from scenemaker.evaluation.protocols import protocol
-from scenemaker.evaluation.protocols.partcrafter import PartCrafter, joined, self_overlap
+from scenemaker.evaluation.protocols.partcrafter import PartCrafter, self_overlap
 from scenemaker.evaluation.types import Alignment, EvalObject, EvalScene, ScenePair
 from scenemaker.geometry import transforms
 from scenemaker.geometry.mesh import Mesh
@@ -66,7 +68,7 @@ class TestPublishedCode:
         assert len(filled_voxels(a, PITCH)) == 18895  # get_voxel_set
 
     def test_overlap_of_the_parts(self):  # compute_IoU_for_scene
-        found = [self_overlap(blobs(seed), PITCH) for seed in (0, 1)]
+        found = [self_overlap([filled_voxels(m, PITCH) for m in blobs(seed)]) for seed in (0, 1)]
         assert found == pytest.approx([0.006563959790125944, 0.040396116151624716], abs=1e-12)
 
     def test_chamfer_and_fscore(self):  # compute_cd_and_f_score, its sampling replaced by these clouds
@@ -137,6 +139,39 @@ def test_nothing_predicted():
     assert found.scene == {"cd": None, "fscore": 0.0, "voxel_iou": 0.0, "overlap": None}
     assert found.objects == (None, None)
     assert {m.key for m in PartCrafter.measures} == set(found.scene)
+
+
+@pytest.mark.parametrize(("size", "away"), [(10, 0), (4000, 0), (1, 1e6)])
+def test_an_object_beyond_all_measure_is_not_voxelised(size, away):
+    gt = [box((1, 1, 1), (x, 0, 0)) for x in (-1.5, 0, 1.5)]
+    wild = box((4 * size,) * 3, (4 * away, 0, 0))
+    start = time.process_time()
+    for pair, note in (
+        (pair_of(gt, [*gt, wild], partners=(0, 1, 2)), "1 of 4"),
+        (pair_of(gt, [wild, *gt[1:]], partners=(0, 1, 2)), "1 of 3"),
+    ):
+        found = PartCrafter(points=2000)(pair)
+        assert found.scene["voxel_iou"] == 0.0 and found.scene["overlap"] is None
+        assert np.isfinite([found.scene["cd"], found.scene["fscore"]]).all()
+        text = "predicted objects not voxelised, too large or too far away: voxel IoU is 0"
+        assert found.notes == (f"{note} {text}",)
+    assert time.process_time() - start < 3
+
+
+def test_a_large_object_counts_with_its_voxels():
+    """A plate 3 scenes long under three cubes; and the same far below, where the box of all is no longer voxelised."""
+    gt = [box((1, 1, 1), (x, 0, 0)) for x in (-1.5, 0, 1.5)]
+    found = PartCrafter(points=2000, num_grids=16)(pair_of(gt, [*gt, box((12, 0.01, 12), (0, -1, 0))], (0, 1, 2)))
+    cubes, plate = 5 * 5 * 5, 49 * 49  # voxels, two cubes also touch the next layer
+    assert found.scene["voxel_iou"] == pytest.approx(3 * cubes / (3 * cubes + plate), abs=0.02) and not found.notes
+    far = PartCrafter(points=2000, num_grids=16)(pair_of(gt, [*gt, box((12, 0.01, 12), (0, -5000, 0))], (0, 1, 2)))
+    assert far.scene["voxel_iou"] == found.scene["voxel_iou"] and not far.notes
+
+
+def test_a_tiny_object_fills_one_voxel():
+    gt = [box((1, 1, 1), (x, 0, 0)) for x in (-1.5, 0, 1.5)]
+    found = PartCrafter(points=2000)(pair_of(gt, [*gt[:2], box((4e-6,) * 3, (1.5, 0, 0))]))
+    assert found.scene["voxel_iou"] == pytest.approx(2 / 3, abs=0.01) and found.scene["overlap"] == 0.0
 
 
 def test_one_flat_object():

@@ -48,7 +48,7 @@ def test_a_broken_mask_falls_apart_and_loses_its_share() -> None:
 
 def test_depth_is_scaled_as_a_whole() -> None:
     labels, depth = scene()
-    factors = {float(np.nanmean(perturb(labels, depth, "depth-scaled", 1, seed=s)[1])) / 3 for s in range(8)}
+    factors = {float(np.nanmean(perturb(labels, depth, "depth-scaled", 1, name=f"{s}")[1])) / 3 for s in range(8)}
     assert {round(f, 5) for f in factors} == {round(float(np.exp(a)), 5) for a in (-0.05, 0.05)}
 
 
@@ -70,6 +70,21 @@ def test_holes_are_patches_of_the_right_share() -> None:
     assert lost[10:].mean() == pytest.approx(0.05, abs=0.02) and lost[:10].all()
     patches, _ = cv2.connectedComponents(lost[10:].astype(np.uint8))
     assert patches < 15
+
+
+def test_each_scene_has_its_own_chance_the_same_at_every_level() -> None:
+    labels, depth = scene()
+    a, b = (perturb(labels, depth, "depth-noisy", 1, name=n)[1] for n in "ab")
+    assert not np.array_equal(a, b, equal_nan=True)
+    signs = [np.sign(np.nanmean(perturb(labels, depth, "depth-scaled", n, name="a")[1]) - 3) for n in (1, 2)]
+    assert signs[0] == signs[1]
+
+
+def test_growing_masks_take_background_only() -> None:
+    labels, depth = scene()
+    for seed in range(6):  # by chance one is eroded and its neighbour dilated
+        worse = perturb(labels, depth, "both", 2, seed=seed)[0]
+        assert not ((labels == 4) & (worse == 7)).any() and not ((labels == 7) & (worse == 4)).any()
 
 
 def test_both_worsens_both() -> None:

@@ -4,8 +4,19 @@ import numpy as np
 import pytest
 import trimesh
 
-from scenemaker.evaluation.measures.volume import filled_voxels, inside, surface_voxels, volume_iou, voxel_iou
-from scenemaker.geometry import transforms
+from scenemaker.evaluation.measures import volume
+from scenemaker.evaluation.measures.volume import (
+    Solid,
+    box_map,
+    filled,
+    filled_voxels,
+    solid_iou,
+    surface_voxels,
+    touched_voxels,
+    volume_iou,
+    voxel_iou,
+)
+from scenemaker.geometry import raycast, transforms
 from scenemaker.geometry.mesh import Mesh
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -20,6 +31,10 @@ def box(extents=(1, 1, 1), centre=(0, 0, 0)) -> trimesh.Trimesh:
     out = trimesh.creation.box(extents)
     out.apply_translation(centre)
     return out
+
+
+def inside(shape: Mesh, low, high, resolution):
+    return Solid(shape).inside(box_map(low, high), resolution)
 
 
 def ball(radius, centre=(0, 0, 0)) -> trimesh.Trimesh:
@@ -118,6 +133,49 @@ def test_moving_scaling_and_swapping_both_changes_nothing():
     assert volume_iou(b, a) == base
     assert volume_iou(a.transformed(S), b.transformed(S)) == pytest.approx(base, abs=0.002)
     assert volume_iou(a, a) == 1.0
+
+
+def test_solids_are_compared_where_they_are_placed():
+    """Moved meshes, or moved rays: the same columns, up to those within rounding of a surface."""
+    a, b = mesh(ball(0.6)), mesh(box((1, 0.7, 0.9), (0.3, 0.1, 0)))
+    S_a = transforms.similarity(transforms.axis_angle((1, 2, 3), 0.8), (0.4, 0.1, -0.2), 1.3)
+    S_b = transforms.similarity(transforms.axis_angle((3, -1, 1), 2.1), (0.1, 0, 0.3), (1, 2, 0.5))
+    solids = Solid(a), Solid(b)
+    for pair in ((S_a, S_b), (S_a, np.eye(4)), (np.diag([-1.0, 1, 1, 1]), S_b)):
+        moved = [m.transformed(S) for m, S in zip((a, b), pair, strict=True)]
+        assert solid_iou(*solids, *pair) == pytest.approx(volume_iou(*moved), abs=1e-3)
+    assert solid_iou(*solids) == volume_iou(a, b)
+    assert 0.05 < solid_iou(*solids, S_a, S_b) < 0.9
+
+
+def test_the_search_tree_of_a_solid_is_built_once(monkeypatch):
+    built, init = [], raycast.RayCaster.__init__
+    monkeypatch.setattr(raycast.RayCaster, "__init__", lambda self, meshes: (built.append(1), init(self, meshes))[1])
+    a, b = Solid(mesh(box())), Solid(mesh(box((1e-3,) * 3, (50, 0, 0))))
+    for _ in range(3):
+        solid_iou(a, b)  # the second one also over its own box
+    assert len(built) == 2
+
+
+def test_large_surfaces_are_looked_at_in_parts(monkeypatch):
+    rng = np.random.default_rng(0)
+    shape = mesh(box((0.9, 0.4, 1.3)), ball(0.5, rng.uniform(-1, 1, 3)))
+    whole = filled_voxels(shape, 0.04)
+    plain = trimesh.Trimesh(shape.vertices, shape.faces, process=False).voxelized(0.04).fill()
+    assert len(whole) == plain.filled_count
+    monkeypatch.setattr(volume, "PART", 50)
+    np.testing.assert_array_equal(filled_voxels(shape, 0.04), whole)
+    assert len(np.unique(touched_voxels(shape, 0.04), axis=0)) == len(touched_voxels(shape, 0.04))
+
+
+def test_filled_is_what_no_step_over_a_face_can_leave():
+    shell = np.argwhere(np.ones((3, 3, 3)))
+    shell = shell[(shell != 1).any(1)] + (5, -7, 100)
+    assert len(filled(shell)) == 27
+    assert len(filled(shell[1:])) == 26  # a corner is missing: no way through it
+    for middle in ((6, -6, 100), (6, -6, 102), (5, -6, 101), (7, -6, 101)):  # of a side
+        open_ = shell[(shell != middle).any(1)]
+        assert len(filled(open_)) == len(open_) == 25
 
 
 def test_a_filled_ball_has_its_volume_in_voxels():

@@ -104,3 +104,30 @@ def test_a_vector_without_direction_is_refused():
         tf.unit([0, 0, 0])
     message = "expected a vector with a direction; got [0.0, 0.0, 0.0]; give a non-zero vector"
     assert str(caught.value) == message
+
+
+@given(st.lists(vector, min_size=2, max_size=9).map(np.array), st.sampled_from([2.0, 1.96, 0.3]))
+def test_centred_points_fill_the_box(points, longest):
+    S = tf.centring(points, longest)
+    moved = tf.apply(S, points)
+    if np.ptp(points, axis=0).max() == 0:
+        np.testing.assert_array_equal(S[:3, :3], np.eye(3))
+        np.testing.assert_allclose(moved, 0, atol=1e-12)
+    elif np.ptp(points, axis=0).max() > 1e-3:
+        np.testing.assert_allclose(moved.max(0), -moved.min(0), atol=1e-9)
+        assert np.ptp(moved, axis=0).max() == pytest.approx(longest)
+        np.testing.assert_allclose(S[:3, :3], S[0, 0] * np.eye(3))
+
+
+@given(rotation, rotation, st.tuples(*[st.floats(0.1, 5)] * 3))
+def test_the_nearest_rotation_is_that_of_the_polar_decomposition(R, Q, scales):
+    stretch = Q @ np.diag(scales) @ Q.T
+    np.testing.assert_allclose(tf.nearest_rotation(R @ stretch), R, atol=1e-9)
+    np.testing.assert_allclose(tf.nearest_rotation(-R @ stretch), R, atol=1e-9)  # mirrored: the same axes
+
+
+@given(st.lists(number, min_size=9, max_size=9).map(lambda x: np.reshape(x, (3, 3))), rotation)
+def test_no_rotation_is_nearer(A, other):
+    R = tf.check_R(tf.nearest_rotation(A))
+    if np.linalg.det(A) > 1e-9:
+        assert np.linalg.norm(A - R) <= np.linalg.norm(A - other) + 1e-9

@@ -5,6 +5,7 @@ import hashlib
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -84,6 +85,7 @@ def result(name: str, dist: float, **rest) -> SceneResult:
 
 GONE = SceneResult(name="gone", gt="g", pred=None, state="missing", objects=(row(3, None),))
 BROKEN = SceneResult(name="broken", gt="g", pred="p", state="failed", error="no nodes in it")
+SPOILT = SceneResult(name="spoilt", gt="g", pred="p", state="unusable", error="a face without vertices")
 
 
 def page_of(results, pictures=None, **rest) -> Page:
@@ -124,13 +126,13 @@ def test_every_scene_is_listed_and_missing_ones_are_marked():
     for want in (
         "Scenes 2 of 4 1 missing, 1 failed",
         "Objects found 2 of 5 3 missing, 2 extra, those of 1 scene unknown",
-        "Dist ↓ (toy) 0.5500 mean of 2 of 5 objects; median 0.5500",
-        "3 of 4 scenes: failed and missing ones first, then by Dist ↓ of Toy",
+        "Dist ↓ (toy) 0.5500 mean of 2 of 5 objects (1 scene unknown); median 0.5500",
+        "3 of 4 scenes: unusable, failed and missing ones first, then by Dist ↓ of Toy",
         "broken failed ? ? 0 – – no nodes in it",
         "gone missing 1 1 0 – –",
         "bad ok 2 1 1 0.9000 0.9000",
         "good ok 2 1 1 0.2000 0.2000",
-        "Dist ↓ 2 objects 1 1 0.2000 0.9000 median 0.5500 3 3 missing",
+        "Dist ↓ 2 objects (1 scene unknown) 1 1 0.2000 0.9000 median 0.5500 3 3 missing",
         "CD ↓ 2 scenes 1 1 0.2000 0.9000 median 0.5500 2 2 missing",
         "o7 missing 25 % –", "o3 cup 100 % 0.9000",
         "extra stray", "alignment similarity", "axes turned", "toy: a clamp", "evaluate a b",
@@ -142,6 +144,36 @@ def test_every_scene_is_listed_and_missing_ones_are_marked():
     assert cards == ["scene-0", "scene-1", "scene-2"]
     links = {a["href"][1:] for a in page.all("a")}
     assert {*cards} <= links <= {a["id"] for _, a in page.tags if "id" in a}
+
+
+def test_an_unusable_ground_truth_comes_first_and_is_in_no_number():
+    page, without = page_of([result("good", 0.2), GONE, SPOILT], shown=2), page_of([result("good", 0.2), GONE], shown=2)
+    for want in (
+        "Scenes 1 of 3 1 missing, 0 failed, 1 unusable ground truth",
+        "3 scenes (1 ok, 1 missing, 0 failed, 1 unusable ground truth); 3 objects, 2 missing, 1 extra",
+        "spoilt unusable objects unknown a face without vertices",
+        "spoilt unusable ? ? 0 – – a face without vertices",
+    ):
+        assert want in page.text, want
+    assert page.text.index("spoilt unusable ? ?") < page.text.index("gone missing 1 1")
+    tile = "Dist ↓ (toy) 0.2000 mean of 1 of 3 objects; median 0.2000"
+    assert tile in page.text and tile in without.text
+
+
+def test_notes_of_a_protocol_are_told_below_its_table():
+    page = page_of([result("a", 0.5), result("b", 0.5), result("c", 0.5, scores={}, notices=("toy: no points",))])
+    assert "notes: 2 × [a clamp]; errors: 1 × [no points]" in page.text
+
+
+def test_pages_share_one_style_and_take_it_in():
+    folder = files("scenemaker.viewer")
+    shared = (folder / "page.css").read_text("utf-8")
+    text = evaluation_html(Comparison(rows={"ours": [result("a", 0.5)]}, protocols=[TOY]))
+    (style,) = re.findall(r"<style>\n(.*?)</style>", text, re.S)
+    assert style.startswith(shared) and "$" not in style
+    rules = {line.strip() for line in shared.splitlines() if "{" in line and "}" in line}
+    for name in ("report_template.html", "evaluation_template.html"):
+        assert not rules & {line.strip() for line in (folder / name).read_text("utf-8").splitlines()}
 
 
 def test_failed_scenes_leave_room_for_others():
@@ -177,7 +209,7 @@ def test_several_evaluations_share_the_tables():
     page = Page(evaluation_html(Comparison(rows=rows, protocols=[TOY])))
     assert "2 evaluations; scenes, pictures and distributions are those of clean" in page.text
     assert "clean mean 0.2000 (1 of 2) 0.2000 noisy mean 0.5000 (2 of 4) 0.5000" in page.text
-    assert "1 of 1 scene: failed" in page.text and len(page.all("article")) == 1
+    assert "1 of 1 scene: unusable" in page.text and len(page.all("article")) == 1
 
 
 def test_pictures_are_inside_and_have_a_text():
@@ -317,10 +349,12 @@ def test_the_worst_scenes_are_drawn_from_their_files(tmp_path, caplog):
     np.testing.assert_array_equal(pictures["a"][1].rgb, pictures["a"][2].rgb)
     failed = replace(comparison, rows={"ours": [replace(scenes[0], state="failed")]})
     assert draw_worst(failed, Settings())["a"][2].text == "nothing"
-    assert caplog.messages[0].startswith("broken: no pictures: expected ")
+    assert caplog.messages[0].startswith("broken: no pictures: InputError: expected ")
     alone = SceneResult(name="x", gt="", pred=pred, state="ok", selfcheck={"penetration": 0.0})
     assert draw_worst(Comparison(rows={"ours": [alone]}, protocols=()), Settings()) == {"x": []}
-    assert len(caplog.messages) == 1  # that there is no ground truth is no fault
+    spoilt = replace(comparison, rows={"ours": [replace(SPOILT, gt=lost)]})
+    assert draw_worst(spoilt, Settings()) == {"spoilt": []}
+    assert len(caplog.messages) == 1  # that there is no ground truth is no fault, or was told
     assert draw_worst(comparison, Settings(), shown=0) == {}
 
 

@@ -97,13 +97,14 @@ def fscore(near: Nearest, threshold: float) -> Tensor:
 
 
 def add_s(near: Nearest) -> Tensor:
-    """(b,) ADD-S: mean distance from the points of the ground truth to the nearest predicted one.
+    """(b,) ADD-S both ways: (mean_P d(p, G) + mean_G d(g, P)) / 2, in the unit of the points, over nothing.
 
-    Divide it by the object's size for a share of it; SAM 3D counts a pose as right below 0.1 of the diameter.
+    The protocol ``layout`` divides it by the longest side of the true object's box along its own axes, ``sam3d`` by the
+    diameter of the true object. PoseCNN's own is one way, of one model in two poses.
 
-    Reference: Xiang et al., "PoseCNN", RSS 2018, eq. 6.
+    Reference: Xiang et al., "PoseCNN", RSS 2018, eq. 6; SAM 3D, arXiv 2511.16624, appendix D.3.2.
     """
-    return near.gt_to_pred.sum(1) / near.gt_lengths
+    return chamfer(near) / 2
 
 
 @full_precision

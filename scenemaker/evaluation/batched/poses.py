@@ -80,9 +80,13 @@ def translation_error(t_pred: Tensor, t_gt: Tensor, scene_size: Tensor | float) 
 
 @full_precision
 def size_ratio(size_pred: Tensor, size_gt: Tensor) -> Tensor:
-    """(...) how many times the sides of boxes (..., 3) differ, at least 1: geometric mean of larger over smaller."""
+    """(...) longest sides of boxes (..., 3), the larger over the smaller; at least 1, as in the protocol ``layout``.
+
+    max(r, 1 / r) with r = (longest of size_pred) / (longest of size_gt).
+    """
     _check("sizes (..., 3)", (3,), size_pred, size_gt)
-    return (size_pred.log() - size_gt.log()).abs().mean(-1).exp()
+    ratio = size_pred.amax(-1) / size_gt.amax(-1)
+    return torch.maximum(ratio, 1 / ratio)
 
 
 def _angle(R: Tensor) -> Tensor:

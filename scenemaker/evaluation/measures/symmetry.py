@@ -15,6 +15,7 @@ from scenemaker.geometry.cameras import F64
 
 MAX_ORDER = 24  # of a finite turn about one axis
 LARGEST = 60  # elements of a finite group: the icosahedron's (the flips and turns of order 24 are 48)
+SPIRAL = 1.533751168755204288118041413  # the root of s^4 = s + 4
 SAME_DEG = 6.0  # different elements of one group are 15 degrees or more apart
 
 
@@ -93,6 +94,20 @@ def angles_deg(R_a: F64, R_b: F64) -> F64:
     """(...) angles between rotations (..., 3, 3), broadcast; good to 1e-6 degrees above 0.01."""
     cosine = ((R_a * R_b).sum((-1, -2)) - 1) / 2
     return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+
+
+def evenly(n: int) -> F64:
+    """(n, 3, 3) rotations spread evenly over all of them.
+
+    Reference: Alexa, "Super-Fibonacci spirals: fast, low-discrepancy sampling of SO(3)", CVPR 2022, algorithm 1.
+    """
+    from scipy.spatial.transform import Rotation
+
+    k = np.arange(n) + 0.5
+    r, above = np.sqrt(k / n), np.sqrt(1 - k / n)
+    a, b = 2 * np.pi * k / np.sqrt(2), 2 * np.pi * k / SPIRAL
+    quaternions = np.stack([r * np.sin(a), r * np.cos(a), above * np.sin(b), above * np.cos(b)], 1)
+    return Rotation.from_quat(quaternions).as_matrix()
 
 
 def closed(R: F64) -> F64 | None:

@@ -1,26 +1,31 @@
 """The rotational symmetries of an object, found from its geometry.
 
 Definition: g is a symmetry of the surface P if the mean distance of g P to P, less the resampling floor, is at most
-0.01 of the longest side of its box. The floor is the mean distance of P to an independent sample of the same surface;
+0.005 of the longest side of its box. The floor is the mean distance of P to an independent sample of the same surface;
 g turns about the point that suits best, for a pose makes up for that by its translation. Texture is ignored.
+
+The library's design gave 0.01. Measured, that is too loose: it calls SHARE10 % of the validation meshes symmetric, among
+them tanks from front to back and fish upside down (0.006 to 0.009); at 0.005 it is SHARE5 %.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from scenemaker.cache import digest
-from scenemaker.evaluation.measures.fitting import NEARLY, register
+from scenemaker.evaluation.measures.distance_grid import DistanceGrid
+from scenemaker.evaluation.measures.fitting import NEARLY, Move, register
 from scenemaker.evaluation.measures.symmetry import MAX_ORDER, SAME_DEG, Symmetries, angles_deg, closed, turns
 from scenemaker.geometry import transforms
 from scenemaker.geometry.cameras import F64
 from scenemaker.geometry.mesh import Mesh, sample_surface
 
-TOLERANCE = 0.01  # of the longest side: the definition
+TOLERANCE = 0.005  # of the longest side: the definition
 POINTS, DENSE = 1024, 65536  # the points that are turned, and those they are compared with
 ICP_POINTS, ICP_DENSE, ICP_STEPS, ICP_FAR = 384, 8192, 8, 0.03  # far: the handle of a mug
 ROUGH_POINTS, ROUGH_CELLS, ROUGH_AXES = 128, 48, 500  # of the first search; its axes are within 5 degrees of any
@@ -28,9 +33,10 @@ STANDS_OUT = 0.002  # of the longest side: rough distances of other points diffe
 ROUGH_LIMIT = 0.03  # a symmetry stays below this on the grid
 TRIES = {2: 16, 3: 10, 5: 6, 7: 3, 11: 3, 13: 3}  # axes to look at by prime order, somewhat more than a group needs;
 # one of these divides every order up to MAX_ORDER but 17, 19 and 23
+CLEAN_DEG, CLEAN_COST = 5.0, 0.001  # an axis of the box within so much is taken if it fits worse by no more than that
+EQUAL = 0.02  # sides of a box that differ by less are equal
 NEAR_DEG = 12.0  # axes nearer than this lead the registration to one place
 
-Move = tuple[F64, F64]  # R (3, 3), t (3,)
 _found: dict[str, Symmetries] = {}
 
 
@@ -70,26 +76,13 @@ class Shape:
         normals = transforms.unit(np.cross(b - a, c - a) / size**2)
         self.icp = dense[:ICP_DENSE], normals, KDTree(dense[:ICP_DENSE])
         self.icp_floor = self.floor * np.sqrt(DENSE / ICP_DENSE)
-        self._grid(dense)
-
-    def _grid(self, dense: F64) -> None:
-        from scipy.ndimage import distance_transform_edt
-
-        self._reach = 1.001 * float(np.linalg.norm(dense, axis=1).max())
-        cell = 2 * self._reach / ROUGH_CELLS
-        free = np.ones(ROUGH_CELLS**3, np.bool_)
-        free[self._cell(dense)] = False
-        cells = distance_transform_edt(free.reshape((ROUGH_CELLS,) * 3))
-        self._away = np.asarray(cells, np.float64).reshape(-1) * cell
-
-    def _cell(self, points: F64) -> NDArray[np.int64]:
-        i = ((points / self._reach + 1) * (ROUGH_CELLS / 2)).astype(np.int64).clip(0, ROUGH_CELLS - 1)
-        return (i[..., 0] * ROUGH_CELLS + i[..., 1]) * ROUGH_CELLS + i[..., 2]
+        self.grid = DistanceGrid(dense, 1.001 * float(np.linalg.norm(dense, axis=1).max()), ROUGH_CELLS)
+        self.box_axes = _box_axes(mesh.extents / size)
 
     def rough_distance(self, R: F64, centre: F64 | float = 0.0, *, points: int = ROUGH_POINTS) -> F64:
         """(...) mean distance of the points turned about a centre by each R (..., 3, 3), to half a cell of the grid."""
         turned = (self.points[:points] - centre) @ R.swapaxes(-1, -2) + centre
-        return self._away[self._cell(turned)].mean(-1)
+        return self.grid(turned).mean(-1)
 
     def distance(self, R: F64, centre: F64) -> float:
         """Mean distance of the points turned about a centre (3,) to the shape, less the floor; rough where large."""
@@ -104,6 +97,20 @@ class Shape:
         R = turns(axes[:, None], steps[:, None] * np.array([1, 0.75, 1.25]))  # (k, 3, 3, 3)
         at, less, more = self.rough_distance(R, centre, points=POINTS).T
         return at + STANDS_OUT < np.minimum(less, more)
+
+    def clean(self, axis: F64, angles: ArrayLike, centre: F64) -> F64:
+        """(3,) the axis of the box near a found one (3,), where turns by these angles fit about as well; else that.
+
+        Makers put symmetries along the axes of the frame; a registered axis is off by the noise of the points, and by
+        what is not symmetric.
+        """
+        cosines = self.box_axes @ axis
+        best = int(np.abs(cosines).argmax())
+        if abs(cosines[best]) < np.cos(np.radians(CLEAN_DEG)):
+            return axis
+        box_axis = self.box_axes[best] * np.sign(cosines[best])
+        found, clean = (np.array([self.distance(R, centre) for R in turns(a, angles)]) for a in (axis, box_axis))
+        return box_axis if (clean <= np.minimum(found + CLEAN_COST, TOLERANCE)).all() else axis
 
     def fits(self, R: F64, centre: F64) -> bool:
         """Whether all of R (k, 3, 3) are symmetries by the definition."""
@@ -134,6 +141,7 @@ def _revolution(shape: Shape, near: F64) -> Symmetries | None:
         return None
     axis = transforms.unit(sum(transforms.unit(v) * np.sign(v @ near) for v in turned))
     every = np.arange(1, 14) * np.pi / 13  # no gear of MAX_ORDER teeth or fewer keeps step with these
+    axis = shape.clean(axis, every, _centre(moves))
     if not shape.fits(turns(axis, every), _centre(moves)):
         return None
     R, t = shape.registered(turns(transforms.unit(np.cross(axis, np.eye(3)[np.abs(axis).argmin()])), np.pi))
@@ -154,7 +162,8 @@ def _finite(shape: Shape, axes: F64, rough: F64) -> Symmetries:
             vector = _rotvec(group[near.argmin()] if known else found[-1][0])
             if abs(np.linalg.norm(vector) - 2 * np.pi / prime) > 0.1:
                 continue  # slid to another turn
-            axis, centre = transforms.unit(vector), _centre(found)
+            centre = _centre(found)
+            axis = shape.clean(transforms.unit(vector), [2 * np.pi / prime], centre)
             if (np.abs(seen @ group @ axis) > np.cos(np.radians(NEAR_DEG / 2))).any():
                 continue  # the group takes axes to axes of the same order
             orders = np.arange(MAX_ORDER - MAX_ORDER % prime, 0, -prime)
@@ -204,6 +213,14 @@ def _directions() -> F64:
     z, phi = 1 - k / ROUGH_AXES, np.pi * (1 + np.sqrt(5)) * k  # Fibonacci's spiral
     r = np.sqrt(1 - z**2)
     return np.concatenate([np.eye(3), np.stack([r * np.cos(phi), r * np.sin(phi), z], 1)])
+
+
+def _box_axes(sides: F64) -> F64:
+    """(k, 3) axes of the turns by a half or a third that leave a box of such sides (3,) as it is."""
+    cube = np.array([v for v in product((-1, 0, 1), repeat=3) if v > (0, 0, 0)], np.float64)
+    axes = transforms.unit(cube)
+    R = turns(axes, np.where(np.abs(cube).sum(1) == 3, 2 * np.pi / 3, np.pi))
+    return axes[(np.abs(np.abs(R) @ sides - sides) < EQUAL).all(1)]
 
 
 def _centre(moves: list[Move]) -> F64:

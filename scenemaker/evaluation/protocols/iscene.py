@@ -44,6 +44,11 @@ class IScene:
     scene's alignment put them, averaged over the objects; IoU-B = IoU of the two boxes along the axes around all
     points of the aligned prediction and of the ground truth: one box per scene.
 
+    Objects where the scene's alignment put them is what the paper's words say. Its Table 1 says otherwise: CD-O is
+    below CD-S for Gen3DSR and SceneGen. A point's nearest in the whole scene is never farther than its nearest on the
+    partner, so that in one frame, with all objects matched, the mean CD-O cannot be below CD-S. ``objects="alone"`` is
+    the other reading: each object and its partner are normalised and aligned by themselves, as the scene is.
+
     A missing object has F-O 0 and no CD-O. A prediction without any object has F-S 0, IoU-B 0 and no CD-S.
 
     Reference: I-Scene, arXiv 2512.13683, section 4.1 "Metric", and appendix "Robust ICP", "Practical notes". No code

@@ -7,7 +7,7 @@ import numpy as np
 from scenemaker.evaluation.measures.boxes import box_along, oriented_box_iou
 from scenemaker.evaluation.measures.fitting import fitting_rotations
 from scenemaker.evaluation.measures.symmetry import nearest_rotation
-from scenemaker.evaluation.measures.symmetry_search import TOLERANCE, symmetries_of
+from scenemaker.evaluation.measures.symmetry_search import symmetries_of
 from scenemaker.evaluation.types import EvalObject, Measure, ScenePair, Scores
 from scenemaker.geometry import transforms
 from scenemaker.geometry.cameras import F64
@@ -15,7 +15,7 @@ from scenemaker.geometry.mesh import Mesh, sample_surface
 
 POINTS = 2048
 DENSER = 16  # times more points in the clouds that distances are measured to
-FLOOR_POINTS = 1024
+SAME = 2e-4  # of the longest side: clouds drawn alike from one mesh differ by rounding only
 THIN = 1e-3  # of its longest side: a box is at least that thick
 EVEN = 1e-3  # scales along three axes that differ by less are one
 
@@ -192,17 +192,16 @@ class _Placed:
 
 
 def _same_shape(pred: _Placed, gt: _Placed) -> bool:
-    """Whether both have one shape in one canonical frame."""
+    """Whether both have one mesh in one frame."""
     there, back = gt.distance(gt.to_world(pred.to_own(pred.points))), pred.distance(pred.to_world(gt.to_own(gt.points)))
-    floor = gt.distance(sample_surface(gt.mesh, FLOOR_POINTS, seed=gt.seed + 1)[0])
-    return (there + back) / 2 - floor <= TOLERANCE
+    return (there + back) / 2 <= SAME
 
 
 def _registered(pred: _Placed, gt: _Placed) -> F64:
     """(k, 3, 3) rotations that ground truth's mesh would have if it stood as the prediction does."""
     a, b, c = np.moveaxis(gt.mesh.triangles[gt.face] / gt.side, 1, 0)
     normals = transforms.unit(np.cross(b - a, c - a))
-    fits = fitting_rotations(pred.dense @ gt.R, gt.dense @ gt.R, normals @ gt.R, tolerance=TOLERANCE * gt.side)
+    fits = fitting_rotations(pred.dense @ gt.R, gt.dense @ gt.R, normals @ gt.R)
     return gt.R @ fits.swapaxes(1, 2)
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 
 from scenemaker.evaluation.measures import points as clouds
-from scenemaker.evaluation.measures.volume import filled_voxels, voxel_iou
+from scenemaker.evaluation.measures.clipping import joined
+from scenemaker.evaluation.measures.volume import Cells, filled, filled_voxels, touched_voxels, voxel_iou
+from scenemaker.evaluation.protocols.midi import S_unit_world
 from scenemaker.evaluation.types import Measure, ScenePair, Scores, mean_or_none
-from scenemaker.geometry import transforms
 from scenemaker.geometry.cameras import F64
-from scenemaker.geometry.mesh import Mesh, sample_surface
+from scenemaker.geometry.mesh import sample_surface
 
 POINTS = 10_000
+LONGEST = 4  # scenes: 256 voxels
+FARTHEST = 2**20 - 1  # cells from the middle
 
 
 class PartCrafter:
@@ -33,6 +37,11 @@ class PartCrafter:
 
     Missing objects are absent from the predicted scene, extra ones are in it. A scene without a prediction scores F 0
     and voxel IoU 0, and has no Chamfer distance; one with fewer than two predicted objects has no overlap.
+
+    A predicted object that cannot stand in such a scene is not voxelised, as time and memory grow with the cube of its
+    size: one over 4 times as long as the scene, or over 16,384 scenes away. Then voxel IoU counts as 0 (for a solid it
+    is below 0.02 anyway), overlap is not told, and a note says so. Where only the box around all predicted objects is
+    that large, each is voxelised by itself: what they enclose together but none alone is then not filled.
 
     Unlike the published code: an F-score of no near point is 0 and not NaN; a part that could not be decoded is left
     out, where the published code puts a triangle of no size at the origin; surface points are stratified over the area
@@ -92,7 +101,7 @@ class PartCrafter:
 
     def __call__(self, pair: ScenePair) -> Scores:
         """Measures one pair."""
-        S = _to_unit(pair.gt_meshes)
+        S = S_unit_world(pair)
         gt = [m.transformed(S) for m in pair.gt_meshes]
         pred = [m.transformed(S) for m in (*pair.pred_meshes, *pair.extra_meshes) if m is not None]
         nothing = (None,) * len(pair.partners)
@@ -104,31 +113,24 @@ class PartCrafter:
             sample_surface(whole_pred, self.points, seed=pair.seed + 1)[0],
             sample_surface(whole_gt, self.points, seed=pair.seed)[0],
         )
-        scene = {
-            "cd": clouds.chamfer(near),
-            "fscore": clouds.fscore(near, 0.1),
-            "voxel_iou": voxel_iou(filled_voxels(whole_pred, self.pitch), filled_voxels(whole_gt, self.pitch)),
-            "overlap": self_overlap(pred, self.pitch),
-        }
+        scene: dict[str, float | None] = {"cd": clouds.chamfer(near), "fscore": clouds.fscore(near, 0.1)}
+        beyond = sum(not self._fits(m.bounds) for m in pred)
+        if beyond:
+            note = f"{beyond} of {len(pred)} predicted objects not voxelised, too large or too far away: voxel IoU is 0"
+            return Scores(scene={**scene, "voxel_iou": 0.0, "overlap": None}, objects=objects, notes=(note,))
+        touched = [touched_voxels(m, self.pitch) for m in pred]
+        parts = [filled(cells) for cells in touched]
+        together = self._fits(whole_pred.bounds)
+        union = filled(np.concatenate(touched)) if together else np.unique(np.concatenate(parts))
+        scene["voxel_iou"] = voxel_iou(union, filled_voxels(whole_gt, self.pitch))
+        scene["overlap"] = self_overlap(parts)
         return Scores(scene=scene, objects=objects)
 
-
-def self_overlap(meshes: list[Mesh], pitch: float) -> float | None:
-    """Mean voxel IoU over all pairs of meshes, which stand in one frame; None for fewer than two."""
-    voxels = [filled_voxels(m, pitch) for m in meshes]
-    return mean_or_none([voxel_iou(a, b) for a, b in combinations(voxels, 2)])
+    def _fits(self, bounds: F64) -> bool:
+        """Whether what is in a box (2, 3) of the scene's frame is voxelised in seconds, in voxels that have numbers."""
+        return bool(np.ptp(bounds, axis=0).max() <= 2 * LONGEST and np.abs(bounds).max() < FARTHEST * self.pitch)
 
 
-def joined(meshes: list[Mesh]) -> Mesh:
-    """One mesh of the shapes of many, without colours."""
-    offset = np.cumsum([0, *(len(m.vertices) for m in meshes[:-1])])
-    faces = np.concatenate([m.faces + k for m, k in zip(meshes, offset, strict=True)])
-    return Mesh(vertices=np.concatenate([m.vertices for m in meshes]), faces=faces)
-
-
-def _to_unit(meshes: tuple[Mesh, ...]) -> F64:
-    """(4, 4) that centres the box around all meshes on 0 and scales its longest side to 2."""
-    bounds = np.array([m.bounds for m in meshes])
-    low, high = bounds[:, 0].min(0), bounds[:, 1].max(0)
-    scale = 2 / max(float((high - low).max()), 1e-12)
-    return transforms.similarity(np.eye(3), -(low + high) / 2 * scale, scale)
+def self_overlap(parts: Sequence[Cells]) -> float | None:
+    """Mean voxel IoU over all pairs of parts, each the voxels that one fills; None for fewer than two."""
+    return mean_or_none([voxel_iou(a, b) for a, b in combinations(parts, 2)])

@@ -142,11 +142,12 @@ class Sam3d:
         pred, gt, k = pair.pred_meshes[i], pair.gt_meshes[i], pair.partners[i]
         if pred is None or k is None:
             return None
-        R_gt = _axes(pair.gt.T_world_frame, pair.gt.objects[i])
-        R_pred = _axes(pair.alignment.S_world_pred, pair.pred.objects[k])
+        S_gt = _S_unit_world(pair.gt.T_world_frame, pair.gt.objects[i], gt)
+        S_pred = _S_unit_world(pair.alignment.S_world_pred, pair.pred.objects[k], pred)
         pred_seed, gt_seed = np.random.SeedSequence([pair.seed, i]).generate_state(2).tolist()
         p, g = sample_surface(pred, self.points, seed=pred_seed)[0], sample_surface(gt, self.points, seed=gt_seed)[0]
-        return {**self._shape(_to_unit(pred, R_pred, p), _to_unit(gt, R_gt, g)), **self._layout(pred, gt, p, g)}
+        shape = self._shape(transforms.apply(S_pred, p), transforms.apply(S_gt, g))
+        return {**shape, **self._layout(pred, gt, p, g)}
 
     def _shape(self, p: F64, g: F64) -> dict[str, float | None]:
         """Measures of two normalised clouds (n, 3)."""
@@ -191,16 +192,16 @@ def diameter(points: ArrayLike) -> float:
     return max(float(cdist(corners[k : k + 1000], corners).max()) for k in range(0, len(corners), 1000))
 
 
-def _axes(S_world_frame: F64, item: EvalObject) -> F64:
-    """(3, 3) directions of an object's own axes in ``world``: the orthogonal part of what places it."""
+def _S_unit_world(S_world_frame: F64, item: EvalObject, mesh: Mesh) -> F64:
+    """(4, 4) that centres an object's box along its own axes on 0, its longest side 2, turned as it stands.
+
+    Args:
+        S_world_frame: (4, 4) ``world`` from the scene's frame.
+        item: Of the scene; placed.
+        mesh: Its shape in ``world``.
+    """
     if item.S_frame_obj is None:
         raise ValueError(f"{item.name} has no place")  # asked for placed objects only
-    U, _, Vt = np.linalg.svd((S_world_frame @ item.S_frame_obj)[:3, :3])
-    return U @ Vt
-
-
-def _to_unit(mesh: Mesh, R_world_obj: F64, points: F64) -> F64:
-    """(n, 3) points of a mesh, its box along its own axes centred on 0 and its longest side scaled to 2."""
-    own = mesh.vertices.astype(np.float64) @ R_world_obj
-    low, high = own.min(0), own.max(0)
-    return (points - R_world_obj @ (low + high) / 2) * (2 / (high - low).max())
+    T_world_own = transforms.rigid(transforms.nearest_rotation((S_world_frame @ item.S_frame_obj)[:3, :3]), np.zeros(3))
+    T_own_world = transforms.invert(T_world_own)
+    return T_world_own @ transforms.centring(transforms.apply(T_own_world, mesh.vertices)) @ T_own_world

@@ -7,7 +7,7 @@ import numpy as np
 from scenemaker.evaluation.measures.boxes import aligned_box_iou, bounds_of
 from scenemaker.evaluation.measures.filterreg import filterreg
 from scenemaker.evaluation.measures.points import Nearest, chamfer_squared, fscore, nearest_distances
-from scenemaker.evaluation.protocols.midi import S_unit_world, stretched
+from scenemaker.evaluation.protocols.midi import stretched
 from scenemaker.evaluation.types import Clouds, Measure, ScenePair, Scores
 from scenemaker.geometry import transforms
 from scenemaker.geometry.cameras import F64
@@ -113,7 +113,7 @@ class SceneGen:
 
     def __call__(self, pair: ScenePair) -> Scores:
         """Measures one pair."""
-        S = transforms.similarity(np.eye(3), np.zeros(3), HALF_SIDE) @ S_unit_world(pair)
+        S = transforms.centring(np.concatenate([m.bounds for m in pair.gt_meshes]), 2 * HALF_SIDE)
         return scores_of(pair.clouds(self.points).transformed(S))
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from scenemaker.evaluation.measures.points import chamfer_squared, fscore, nearest_distances
 from scenemaker.evaluation.measures.rigid import icp
-from scenemaker.evaluation.measures.volume import volume_iou
+from scenemaker.evaluation.measures.volume import Solid, solid_iou
 from scenemaker.evaluation.types import Measure, ScenePair, Scores
 from scenemaker.geometry import transforms
 from scenemaker.geometry.cameras import F64
@@ -68,19 +66,13 @@ class Shape:
 
 
 def _compare(pred: Mesh, gt: Mesh, p: F64, g: F64) -> dict[str, float | None]:
-    S_p, S_g = _normal_form(pred), _normal_form(gt)
+    S_p, S_g = transforms.centring(pred.bounds), transforms.centring(gt.bounds)
     aligned = icp(transforms.apply(S_p, p), transforms.apply(S_g, g))
     near = nearest_distances(aligned.moved, transforms.apply(S_g, g))
+    solid_pred, solid_gt = Solid(pred), Solid(gt)
     return {
         "cd_shape": chamfer_squared(near),
         "f_shape": fscore(near, 0.1),
-        "volume_iou": volume_iou(pred.transformed(aligned.T @ S_p), gt.transformed(S_g)),
-        "volume_iou_placed": volume_iou(pred, gt),
+        "volume_iou": solid_iou(solid_pred, solid_gt, aligned.T @ S_p, S_g),
+        "volume_iou_placed": solid_iou(solid_pred, solid_gt),
     }
-
-
-def _normal_form(mesh: Mesh) -> F64:
-    """(4, 4) similarity after which the box is centred and its longest side spans [-1, 1]."""
-    low, high = mesh.bounds
-    k = 2 / max(float((high - low).max()), 1e-12)
-    return transforms.similarity(np.eye(3), -k * (low + high) / 2, k)
