@@ -172,24 +172,21 @@ def _best_fit(gt: EvalScene, pred: EvalScene, icp: SceneIcp, freedom: Freedom) -
     untouched = icp.error(as_is)
     if untouched <= EXACT:
         return Fit(as_is, untouched)
-    own = icp.refined(as_is, freedom, 80)
     if untouched <= SAME_FRAME:
-        return own
+        return icp.refined(as_is, freedom, 80)
     coarse = icp.thinned(COARSE)
     ups = [R @ as_is[:3, :3] for R in UPS]
     turns = [transforms.axis_angle([0, 1, 0], 2 * np.pi * n / TURNS) for n in range(TURNS)]
     cameras = list(_cameras(gt, pred).values())
-    starts = [coarse.start(R, scale) for R in (*cameras, *(turn @ up for up in ups for turn in turns))]
+    starts = [as_is, *(coarse.start(R, scale) for R in (*cameras, *(turn @ up for up in ups for turn in turns)))]
     starts += coarse.guesses([*cameras, *ups], GUESSES)
     fits: list[Fit] = []
     for points, steps, left in ((coarse.thinned(2), 5, 12), (coarse, 40, 4), (icp, 80, 4)):
         fits = sorted((points.refined(S, freedom, steps) for S in starts), key=lambda f: f.error)[:left]
         starts = [f.S for f in fits]
-    fits.append(own)
-    least = min(f.error for f in fits)
-    if untouched <= 1.1 * least + SAME_FRAME:
-        return own
-    equal = [f for f in fits if f.error <= 1.02 * least + 1e-4]
+    if untouched <= 1.1 * fits[0].error + SAME_FRAME:
+        return icp.refined(as_is, freedom, 80)
+    equal = [f for f in fits if f.error <= 1.02 * fits[0].error + 1e-4]
     return min(equal, key=lambda f: transforms.rotation_angle_deg(_rotation(f.S), as_is[:3, :3]))
 
 

@@ -8,6 +8,8 @@ import pytest
 from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
+from scenemaker.evaluation.measures.symmetry import rotation_error_deg
+from scenemaker.evaluation.measures.symmetry_search import symmetries_of
 from scenemaker.evaluation.protocols import protocol
 from scenemaker.evaluation.protocols.layout import Layout
 from scenemaker.evaluation.types import Alignment, EvalObject, EvalScene, ScenePair
@@ -204,6 +206,21 @@ def test_shear_and_mirror_images_are_measured():
     assert got["iou_obb"] > 0.9
 
 
+def test_notes_tell_of_mirrored_and_sheared_places():
+    shear, mirror = np.eye(4), np.diag([-1, 1, 1, 1.0])
+    shear[0, 1] = 0.3
+    even = np.diag([1, 2, 0.5, 1])  # unequal scales are no shear
+    gt = [placed(1, CHAIR, PLACE @ mirror), placed(2, CHAIR, PLACE), placed(3, CUBE, PLACE @ even)]
+    pred = [placed(1, CHAIR, PLACE @ mirror), placed(2, CHAIR, PLACE @ mirror), placed(3, CUBE, PLACE @ shear)]
+    notes = Layout()(pair_of(gt, pred)).notes
+    assert notes[-3:] == (
+        "2 of 3 predicted objects mirrored by their placement, which counts as shape",
+        "1 of 3 predicted objects sheared by their placement, which counts as shape",
+        "1 of 3 true objects mirrored by their placement, which counts as shape",
+    )
+    assert Layout()(pair_of(gt[1:], gt[1:])).notes == ()
+
+
 def other_mesh(mesh, seed):
     """The same shape as another system makes it: own frame, own size, a little rough; and the way back."""
     rng = np.random.default_rng(seed)
@@ -230,6 +247,36 @@ def test_other_meshes_are_registered(angle_deg):
         assert got["add_s"] < 0.01
 
 
+WARTED = boxes(((0.3, 1, 0.1), (0, 0, 0)), ((0.14, 0.14, 0.14), (0.22, 0.43, 0)))  # half turns fit to 0.7 % of its side
+
+
+def baked(mesh, S, axis=(0, 1, 0), angle_deg=0.0, *, shuffled=False):
+    """The placed mesh turned about the centre of its box, its vertices in ``world`` as most systems write them."""
+    there = mesh.transformed(S)
+    c = there.bounds.mean(0)
+    R = transforms.axis_angle(axis, np.radians(angle_deg))
+    turned = there.transformed(transforms.rigid(R, c - R @ c))
+    faces = np.random.default_rng(0).permutation(turned.faces) if shuffled else turned.faces
+    return replace(turned, faces=faces)
+
+
+@pytest.mark.parametrize("shuffled", [False, True], ids=["alike", "shuffled"])
+@pytest.mark.parametrize("mesh", [CHAIR, WARTED], ids=["chair", "warted"])
+@pytest.mark.parametrize("angle_deg", [0, 20, 45, 150])
+def test_baked_meshes_turned_read_what_they_were_turned_by(mesh, angle_deg, shuffled):
+    """Half turns of the warted bar are no symmetries but fit nearly as well; the smaller of both would flatter."""
+    axis = np.random.default_rng(angle_deg).normal(size=3)
+    got = row(mesh, np.eye(4), pred_mesh=baked(mesh, PLACE, axis, angle_deg, shuffled=shuffled))
+    assert got["rotation_deg"] == pytest.approx(angle_deg, abs=0.3 if shuffled else 0.05)
+
+
+@pytest.mark.parametrize("angle_deg", [0.5, 3])
+def test_small_turns_of_baked_meshes_show(angle_deg):
+    """Both frames are the world's, and the shapes are nearly one: that does not make the turn go away."""
+    got = row(WARTED, np.eye(4), np.eye(4), pred_mesh=baked(WARTED, np.eye(4), [1, 2, 0], angle_deg))
+    assert got["rotation_deg"] == pytest.approx(angle_deg, abs=0.05)
+
+
 def test_another_frame_of_a_symmetric_mesh():
     """Registered, up to symmetries: the frame of the predicted cube is turned by a quarter, then by ten degrees."""
     mesh, S_obj_other = other_mesh(CUBE, seed=3)
@@ -254,6 +301,9 @@ def test_what_a_missing_object_counts_as():
         "add_s": None, "add_s_2": 0, "add_s_5": 0, "add_s_10": 0, "rotation_deg": 180, "rot_15": 0,
         "translation": None, "size_ratio": None, "iou_obb": 0,
     }  # fmt: skip
+    assert [m.title for m in Layout.measures] == [
+        "ADD-S", "<2%", "<5%", "<10%", "rot deg", "<15deg", "trans", "size x", "IoU-OBB",
+    ]  # fmt: skip
     assert {m.pool for m in Layout.measures} == {"objects"}
     assert {m.level for m in Layout.measures} == {"object"}
 
@@ -266,6 +316,25 @@ def test_names_and_repeated_runs():
 
 
 SCENES = Path(__file__).resolve().parents[3] / "shared" / "scenes"
+
+
+def test_a_turned_scene_of_baked_meshes():
+    """Of the first scene at hand (its bear trap is nearly symmetric), else of one made here."""
+    from scenemaker.evaluation.reading import read_scene
+
+    found = sorted(p.parent for p in SCENES.glob("*/scene.json"))[:1]
+    made = scene(placed(1, CHAIR, PLACE), placed(2, WARTED, np.eye(4)))
+    gt = read_scene(found[0]) if found else made
+    pred = [
+        placed(o.id, baked(o.mesh, gt.T_world_frame @ o.S_frame_obj, (0, 1, 0), 20, shuffled=True), np.eye(4))
+        for o in gt.objects
+    ]
+    pair = replace(pair_of(gt.objects, pred), gt=gt)
+    for item, got in zip(gt.objects, Layout()(pair).objects, strict=True):
+        U, _, Vt = np.linalg.svd((gt.T_world_frame @ item.S_frame_obj)[:3, :3])
+        turn = transforms.axis_angle([0, 1, 0], np.radians(20))
+        expected = rotation_error_deg(turn @ U @ Vt, U @ Vt, symmetries_of(item.mesh))
+        assert got["rotation_deg"] == pytest.approx(expected, abs=0.5)
 
 
 def test_the_truth_of_a_scene_folder_is_perfect():

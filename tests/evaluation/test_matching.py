@@ -10,7 +10,7 @@ from synthetic_scene import box
 
 from scenemaker.editable import Scene
 from scenemaker.errors import ConfigError, InputError
-from scenemaker.evaluation.matching import match_objects
+from scenemaker.evaluation.matching import match_objects, one_ratio
 from scenemaker.evaluation.types import EvalObject, EvalScene
 from scenemaker.geometry import transforms
 from scenemaker.geometry.cameras import Camera, K_from_fov
@@ -102,6 +102,11 @@ def test_masks_of_a_resized_picture(factor):
     pred = scene(thing(3), thing(1), thing(2), labels=large)
     assert partners(gt, pred, "mask") == (1, 2, 0)
     assert partners(pred, gt, "mask") == (2, 0, 1)
+
+
+def test_a_picture_is_one_up_to_the_rounding_of_a_resize():
+    assert one_ratio((30, 20), (10, 7)) and one_ratio((10, 7), (30, 20)) and one_ratio((30, 20), (30, 20))
+    assert not one_ratio((30, 20), (10, 8)) and not one_ratio((30, 20), (20, 30))
 
 
 @pytest.mark.parametrize(

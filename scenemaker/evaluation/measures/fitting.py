@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,9 @@ LAST = 2048, 8  # source points and steps against all of the target
 KEPT = 5
 NEARLY = 0.2  # a tree may name a point that much farther than the nearest; over a cloud it makes less than 0.1 %
 BASIN_DEG = 20.0  # fits nearer to each other than this are one
-WORSE = 0.003  # of the root mean square distance from the mean: beyond resampling noise after FINE
+WORSE = 0.01  # of the root mean square distance from the mean: too much for LAST to make up for
 CHECKED = 2048  # points of either cloud that nothing was fitted to
-SIGMAS = 2.0
+SIGMAS = 2.0  # of resampling noise
 
 
 def fitting_rotations(source: F64, target: F64, normals: F64, *, seed: int = 0) -> F64:
@@ -30,9 +31,10 @@ def fitting_rotations(source: F64, target: F64, normals: F64, *, seed: int = 0) 
 
     The source is brought to the target's mean and root mean square distance from it. Of 768 rotations, about 20
     degrees apart, the two dozen that fit best on a grid of distances are registered, and the identity; the best of
-    those are followed to the end, the identity in any case. The one of the lowest mean nearest distance, both ways and averaged, comes back, and with it those more than 20 degrees
-    from it that fit as well: whose distances, at points that took no part in fitting, are on average no larger than
-    resampling explains, two standard errors of the differences point by point.
+    those are followed to the end, the identity in any case. The one of the lowest mean nearest distance, both ways and
+    averaged, comes back, and with it those more than 20 degrees from it that fit as well: whose distances, at points
+    that took no part in fitting, are on average no larger than resampling explains, i.e. by two standard errors of the
+    differences point by point.
 
     Args:
         source: (n, 3) surface points.
@@ -49,26 +51,23 @@ def fitting_rotations(source: F64, target: F64, normals: F64, *, seed: int = 0) 
     n, m, steps = COARSE
     coarse = _Clouds(x[:m], y[:m], normals, fitted=n)
     moves = [coarse.register(R, steps) for R in starts]
-    best = np.argsort([coarse.distances(*move, x[:m], y[:m]).mean() for move in moves], kind="stable")[:KEPT]
+    kept = _apart([R for R, _ in moves], [coarse.distances(*move, x[:m], y[:m]).mean() for move in moves])[:KEPT]
     n, m, steps = FINE
     fine = _Clouds(x[:m], y[:m], normals, fitted=n)
-    moves = [fine.register(moves[k][0], steps) for k in dict.fromkeys([*best, 0])]
+    moves = [fine.register(moves[k][0], steps) for k in dict.fromkeys([*kept, 0])]
     c = min(CHECKED, len(x) // 4, len(y) // 4)
     n, steps = LAST
     whole = _Clouds(x[:-c], y[:-c], normals, fitted=n)
     off = np.array([whole.distances(*move, x[-c:], y[-c:]).mean() for move in moves])
-    last = list[Move]()
-    for k in np.argsort(off, kind="stable"):
-        R = moves[k][0]
-        if off[k] <= off.min() + WORSE * spread and all(angles_deg(R, other) > BASIN_DEG for other, _ in last):
-            last.append(whole.register(R, steps, t=moves[k][1]))
-    d = np.stack([whole.distances(*move, x[-c:], y[-c:]) for move in last])  # (k, 2, c)
+    kept = [k for k in _apart([R for R, _ in moves], off) if off[k] <= off.min() + WORSE * spread]
+    moves = [whole.register(moves[k][0], steps, t=moves[k][1]) for k in kept]
+    R = np.stack([R for R, _ in moves])
+    d = np.stack([whole.distances(*move, x[-c:], y[-c:]) for move in moves])  # (k, 2, c)
     best = int(d.mean((1, 2)).argmin())
     more = d - d[best]
-    noise = np.sqrt(more.var(2).sum(1) / c) / 2
-    R = np.stack([R for R, _ in last])
-    tie = (more.mean((1, 2)) <= SIGMAS * noise) & (angles_deg(R, R[best]) > BASIN_DEG)
-    return np.concatenate([R[best : best + 1], R[tie]])
+    noise = np.sqrt(more.var(2).sum(1) / c) / 2  # of the mean of ``more``
+    ties = (more.mean((1, 2)) <= SIGMAS * noise) & (angles_deg(R, R[best]) > BASIN_DEG)
+    return np.concatenate([R[best : best + 1], R[ties]])
 
 
 def _promising(x: F64, y: F64) -> F64:
@@ -77,11 +76,17 @@ def _promising(x: F64, y: F64) -> F64:
     reach = 1.001 * float(max(np.linalg.norm(x, axis=1).max(), np.linalg.norm(y, axis=1).max(), 1e-12))
     there, back = x[:ROUGH] @ R.swapaxes(1, 2), y[:ROUGH] @ R
     off = DistanceGrid(y, reach, CELLS)(there).mean(1) + DistanceGrid(x, reach, CELLS)(back).mean(1)
+    return R[_apart(R, off)[:PROMISING]]
+
+
+def _apart(R: Sequence[F64] | F64, off: Sequence[float] | F64) -> list[int]:
+    """Which rotations (k, 3, 3) are the best of those around them, by what they are off (k,), best first."""
+    R = np.asarray(R)
     left, chosen = np.argsort(off, kind="stable"), list[int]()
-    while len(left) and len(chosen) < PROMISING:
+    while len(left):
         chosen.append(int(left[0]))
         left = left[angles_deg(R[left], R[left[0]]) > BASIN_DEG]
-    return R[chosen]
+    return chosen
 
 
 class _Clouds:
@@ -99,9 +104,10 @@ class _Clouds:
         return register(self.points, self.y, self.normals, self.tree, R, t=t, steps=steps, floor=self.floor)
 
     def distances(self, R: F64, t: F64, x: F64, y: F64) -> F64:
-        """(2, c) distance of moved points x (c, 3) to the target, and of points y (c, 3) to the moved source."""
-        there = self.tree.query(x @ R.T + t, eps=NEARLY)[0]
-        return np.stack([there, self.back.query((y - t) @ R, eps=NEARLY)[0]])
+        """(2, c) distance of moved points x (n, 3) to the target, and of points y (m, 3) to the moved source."""
+        c = min(len(x), len(y))
+        there = self.tree.query(x[:c] @ R.T + t, eps=NEARLY)[0]
+        return np.stack([there, self.back.query((y[:c] - t) @ R, eps=NEARLY)[0]])
 
 
 def register(
@@ -136,10 +142,11 @@ def register(
     """
     from scipy.spatial.transform import Rotation
 
-    t, J = np.zeros(3) if t is None else t, np.zeros((len(points), 3, 6))
+    shift = np.zeros(3) if t is None else t
+    J = np.zeros((len(points), 3, 6))
     J[:, :, 3:] = np.eye(3)
     for _ in range(steps):
-        x = points @ R.T + t
+        x = points @ R.T + shift
         found = tree.query(x, eps=NEARLY)
         d, nearest = np.asarray(found[0], np.float64), np.asarray(found[1])
         weight = (np.minimum(d / (2 * floor + 1e-12), 1) ** 2 + 1e-6) / (1 + (d / far) ** 2)
@@ -150,5 +157,5 @@ def register(
         A, b = (JM @ J).sum(0), (JM @ (target[nearest] - x)[..., None]).sum(0)[:, 0]
         step = np.linalg.solve(A + (1e-9 * np.trace(A) + 1e-30) * np.eye(6), b)
         T = Rotation.from_rotvec(step[:3]).as_matrix()
-        R, t = T @ R, T @ t + step[3:]
-    return R, t
+        R, shift = T @ R, T @ shift + step[3:]
+    return R, shift

@@ -17,7 +17,7 @@ POINTS = 2048
 DENSER = 16  # times more points in the clouds that distances are measured to
 SAME = 2e-4  # of the longest side: clouds drawn alike from one mesh differ by rounding only
 THIN = 1e-3  # of its longest side: a box is at least that thick
-EVEN = 1e-3  # scales along three axes that differ by less are one
+EVEN = 1e-3  # scales along three axes that differ by less are one; cosines below are right angles
 
 
 class Layout:
@@ -35,20 +35,20 @@ class Layout:
       in an equal pose it gives the spacing of those points, 0.7 % for a cube: nothing is subtracted.
     - ``rotation_deg``: angle between both R_world_obj up to the symmetries of G, which are found from its geometry
       (``measures.symmetry_search``); ``rot_15``: whether it is at most 15. R are compared as they are where both have
-      one shape in one canonical frame: each centred on its box along its own axes and scaled to side 1, their clouds
-      are on average no farther apart than the resampling floor + 0.01. Otherwise the frames of the two meshes have
-      nothing to do with each other, and the rotation is the one that registers P, brought to the centre and spread of
-      G, to G (``measures.fitting``); of several that end within 0.01 of the best, the smallest up to symmetries. The
+      one mesh in one frame: each centred on its box along its own axes and scaled to side 1, their clouds, drawn alike,
+      differ by rounding (2e-4). Otherwise the frames of the two meshes have nothing to do with each other, and the
+      rotation is the one that registers P, brought to the centre and spread of G, to G best (``measures.fitting``);
+      only where clearly different ones fit as well within resampling noise, the smallest of those up to symmetries. The
       notes tell for how many. SAM 3D's ICP-Rot is this from one start, the predicted pose.
     - The others compare boxes: of G along its own axes, of P along its own once turned by the symmetry that brings them
       nearest to G's (when registered: along G's turned by the rotation found). ``translation``: distance of their
       centres over the longest side of the box of the true scene. ``size_ratio``: of their longest sides, the larger
-      over the smaller; ``size_log`` in JSON is log(predicted / true). ``iou_obb``: their IoU; no box is taken for
-      thinner than 0.1 % of its longest side.
+      over the smaller; ``size_log``, in JSON only, is log(predicted / true). ``iou_obb``: their IoU; no box is taken
+      for thinner than 0.1 % of its longest side.
 
     Unequal scales along the axes, shear and mirroring belong to the shape; the rotation of a placement is that of its
-    polar decomposition. A missing object counts as IoU 0, 180 degrees, ADD-S failed; its distances and size cannot be
-    told. Extra objects count nowhere. Means are over all objects alike.
+    polar decomposition. The notes tell how many are mirrored or sheared. A missing object counts as IoU 0, 180 degrees,
+    ADD-S failed; its distances and size cannot be told. Extra objects count nowhere. Means are over all objects alike.
     """
 
     title = "Layout"
@@ -65,7 +65,7 @@ class Layout:
         *(
             Measure(
                 key=f"add_s_{share}",
-                title=f"ADD-S < {share} %",
+                title=f"<{share}%",
                 level="object",
                 better="higher",
                 text=f"share of objects with ADD-S below {share} % of their longest side",
@@ -77,7 +77,7 @@ class Layout:
         ),
         Measure(
             key="rotation_deg",
-            title="rotation",
+            title="rot deg",
             level="object",
             better="lower",
             text="angle between predicted and true rotation up to the object's symmetries, in degrees",
@@ -87,7 +87,7 @@ class Layout:
         ),
         Measure(
             key="rot_15",
-            title="rotation <= 15 deg",
+            title="<15deg",
             level="object",
             better="higher",
             text="share of objects turned by at most 15 degrees up to their symmetries",
@@ -97,7 +97,7 @@ class Layout:
         ),
         Measure(
             key="translation",
-            title="translation",
+            title="trans",
             level="object",
             better="lower",
             text="distance of the centres of the oriented boxes, over the longest side of the scene's box",
@@ -105,7 +105,7 @@ class Layout:
         ),
         Measure(
             key="size_ratio",
-            title="size ratio",
+            title="size x",
             level="object",
             better="lower",
             text="longest side of the predicted box over that of the true one, or its inverse, whichever is above 1",
@@ -114,7 +114,7 @@ class Layout:
         ),
         Measure(
             key="iou_obb",
-            title="IoU of oriented boxes",
+            title="IoU-OBB",
             level="object",
             better="higher",
             text="IoU of the boxes along the objects' own axes, up to their symmetries",
@@ -132,6 +132,7 @@ class Layout:
     def __call__(self, pair: ScenePair) -> Scores:
         """Measures one pair."""
         rows: list[dict[str, float | None] | None] = []
+        placed: list[tuple[_Placed, _Placed]] = []
         registered = 0
         for i, k in enumerate(pair.partners):
             pred_mesh = pair.pred_meshes[i]
@@ -141,13 +142,12 @@ class Layout:
             cloud = {"points": self.points, "seed": int(np.random.SeedSequence([pair.seed, i]).generate_state(1)[0])}
             gt = _Placed(pair.gt.objects[i], pair.gt.T_world_frame, pair.gt_meshes[i], **cloud)
             pred = _Placed(pair.pred.objects[k], pair.alignment.S_world_pred, pred_mesh, **cloud)
-            same = _same_shape(pred, gt)
+            same = _same_mesh(pred, gt)
             registered += not same
             R = _nearest(pred, gt, pred.R[None] if same else _registered(pred, gt))
             rows.append(_row(pred, gt, R, pair.scene_size))
-        told = sum(row is not None for row in rows)
-        note = f"{registered} of {told} rotations are by registration: these meshes are not the ground truth's"
-        return Scores(scene={}, objects=tuple(rows), notes=(note,) if registered else ())
+            placed.append((pred, gt))
+        return Scores(scene={}, objects=tuple(rows), notes=_notes(placed, registered))
 
 
 class _Placed:
@@ -159,6 +159,7 @@ class _Placed:
         side: Longest side of that box.
         dense, points: Surface points (n, 3); the second are a part of the first.
         shape: Its mesh with axes along R.
+        mirrored, sheared: What its place does to its mesh.
     """
 
     def __init__(self, item: EvalObject, S_world_frame: F64, mesh: Mesh, *, points: int, seed: int) -> None:
@@ -166,16 +167,19 @@ class _Placed:
 
         if item.mesh is None or item.S_frame_obj is None:
             raise ValueError(f"{item.name} has no mesh or no place")  # asked for placed objects only
-        U, scales, Vt = np.linalg.svd((S_world_frame @ item.S_frame_obj)[:3, :3])
-        mirrored = np.linalg.det(U @ Vt) < 0
-        self.R = -U @ Vt if mirrored else U @ Vt
+        A = (S_world_frame @ item.S_frame_obj)[:3, :3]
+        U, scales, Vt = np.linalg.svd(A)
+        self.mirrored = bool(np.linalg.det(U @ Vt) < 0)
+        self.R = -U @ Vt if self.mirrored else U @ Vt
+        across, lengths = np.abs(A.T @ A - np.diag((A**2).sum(0))), np.linalg.norm(A, axis=0)
+        self.sheared = bool((across > EVEN * np.outer(lengths, lengths)).any())
         self.mesh, self.seed = mesh, seed
         box = box_along(mesh.vertices, self.R)
         self.centre, self.side = box[:3, 3], float(np.linalg.norm(box[:3, :3], axis=0).max())
         self.dense, self.face = sample_surface(mesh, DENSER * points, seed=seed)
         self.points = self.dense[::DENSER]
         self.tree = KDTree(self.dense)
-        own = not mirrored and scales[0] - scales[-1] <= EVEN * scales[0]
+        own = not self.mirrored and scales[0] - scales[-1] <= EVEN * scales[0]
         self.shape = item.mesh if own else mesh.transformed(transforms.rigid(self.R.T, np.zeros(3)))
 
     def to_own(self, points: F64) -> F64:
@@ -191,7 +195,22 @@ class _Placed:
         return float(np.mean(self.tree.query(points)[0])) / self.side
 
 
-def _same_shape(pred: _Placed, gt: _Placed) -> bool:
+def _notes(placed: list[tuple[_Placed, _Placed]], registered: int) -> tuple[str, ...]:
+    """What the user should know of the objects that have a partner."""
+    n = len(placed)
+    notes = [f"{registered} of {n} rotations are by registration: these meshes are not the ground truth's"]
+    notes = notes if registered else []
+    for k, whose in enumerate(("predicted", "true")):
+        for what, many in (
+            ("mirrored", sum(both[k].mirrored for both in placed)),
+            ("sheared", sum(both[k].sheared for both in placed)),
+        ):
+            if many:
+                notes.append(f"{many} of {n} {whose} objects {what} by their placement, which counts as shape")
+    return tuple(notes)
+
+
+def _same_mesh(pred: _Placed, gt: _Placed) -> bool:
     """Whether both have one mesh in one frame."""
     there, back = gt.distance(gt.to_world(pred.to_own(pred.points))), pred.distance(pred.to_world(gt.to_own(gt.points)))
     return (there + back) / 2 <= SAME
