@@ -85,8 +85,8 @@ class Alignment:
 
     Attributes:
         S_world_pred: (4, 4) ground truth's ``world`` from the prediction's frame.
-        kind: "none" when both are in one frame already; else the freedom that was used.
-        text: For people, e.g. "shared camera, scale 1.07" or "z up turned to y up, similarity".
+        kind: "none" when they are taken as they are; else the freedom that was used.
+        text: For people, e.g. "same K, scale 1.07 about the camera" or "z up: turned to y up, similarity".
     """
 
     S_world_pred: F64
