@@ -232,7 +232,7 @@ def _against(job: Job, path: Path, settings: Settings) -> SceneResult:
 
     found = {p.name: tried(p.name, partial(p, pair)) for p in settings.instances()}
     S_world_pred = pair.alignment.S_world_pred
-    selfcheck = tried("selfcheck", lambda: score_scene(pred, S_world_pred)) if settings.selfcheck else None
+    selfcheck = tried("selfcheck", lambda: score_scene(pair.pred, S_world_pred)) if settings.selfcheck else None
     images = tried("pictures", lambda: picture_scores(pair, settings.judges())) if settings.pictures else None
     taken = {k for k in pair.partners if k is not None}
     return replace(

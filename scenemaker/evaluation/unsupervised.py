@@ -40,7 +40,9 @@ def score_scene(scene: EvalScene, S_world_frame: F64 | None = None) -> dict[str,
         s.depth, s.camera.K, scale_kind=s.scale_kind, up_cam=s.up_cam, ground_cam=s.ground_cam
     )
     photo = Photo(rgb=s.rgb, K=s.camera.K)
-    return json.loads(json.dumps(check_scene(list(s.objects.values()), photo, instances, point_map).to_dict()))
+    sound = {o.id for o in scene.objects if o.placed}
+    objects = [o for o in s.objects.values() if o.id in sound]  # the others count as skipped
+    return json.loads(json.dumps(check_scene(objects, photo, instances, point_map).to_dict()))
 
 
 def _contacts(scene: EvalScene, S_world_frame: F64) -> dict[str, Any]:

@@ -93,8 +93,9 @@ def test_an_object_out_of_this_world_costs_that_object_alone(tmp_path: Path, whe
     data = json.loads((pred / "a/scene.json").read_text())
     data["objects"][0]["t_cam_obj"] = where
     (pred / "a/scene.json").write_text(json.dumps(data))
-    settings = Settings(protocols=("layout",), points=512, pictures=False, selfcheck=False)
+    settings = Settings(protocols=("layout",), points=512)
     (result,) = evaluate(pred, gt, settings=settings).results
+    assert result.selfcheck is not None and result.images is not None and result.selfcheck["skipped"] == [1]
     lost, kept = result.scores["layout@512"].objects
     assert result.state == "ok" and (lost is None or lost["iou_obb"] == 0)
     assert kept is not None and kept["rotation_deg"] is not None and kept["rotation_deg"] < 1e-3
