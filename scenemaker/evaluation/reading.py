@@ -103,7 +103,8 @@ def _from_parts(folder: Path, files: list[Path], name: str) -> EvalScene:
         got = f"{folder} with {', '.join(p.name for p in files)}"
         raise InputError(expected("one scene", got=got, remedy="give one of the files"))
     left = sorted(p.name for p in folder.iterdir() if p.is_file() and p.stem.lower() in WHOLE)
-    notices = [f"left out as the whole scene or its background: {', '.join(left)}"] if left else []
+    notices = [f"{len(parts)} files read as the objects of one scene"]
+    notices += [f"left out as the whole scene or its background: {', '.join(left)}"] if left else []
     names = unique_names([p.stem for p in parts])
     objects = tuple(_part(k, n, p) for k, (n, p) in enumerate(zip(names, parts, strict=True), start=1))
     return EvalScene(name=name, path=folder, objects=objects, notices=tuple(notices))

@@ -24,7 +24,6 @@ from scenemaker.scene import U8
 _COLOR, _UV = "_SCENEMAKER_COLOR", "_SCENEMAKER_UV"
 _JSON_CHUNK = 0x4E4F534A
 _READABLE = {
-    "KHR_draco_mesh_compression",  # when its own package is installed; trimesh says so if not
     "KHR_texture_transform",
     "EXT_texture_webp",
     "KHR_materials_pbrSpecularGlossiness",

@@ -404,7 +404,10 @@ def test_a_folder_of_parts_is_one_scene(tmp_path):
     names = [f"part_{k}.glb" for k in (0, 2, 10)]
     scene = read_scene(parts(tmp_path / "0001", *names, "object.glb", "background.ply"))
     assert [(o.id, o.name) for o in scene.objects] == [(1, "part_0"), (2, "part_2"), (3, "part_10")]
-    assert scene.notices == ("left out as the whole scene or its background: background.ply, object.glb",)
+    assert scene.notices == (
+        "3 files read as the objects of one scene",
+        "left out as the whole scene or its background: background.ply, object.glb",
+    )
     np.testing.assert_allclose(bounds(scene.objects[2])[:, 0], [3.5, 4.5])
 
 
