@@ -201,7 +201,7 @@ def test_something_stays_visible() -> None:
 
 
 def recipe(**options: object) -> TripletRecipe:
-    return TripletRecipe(**{"width": 200, "height": 150, "low_resolution": 0, "fringe": 0, **options})  # type: ignore
+    return TripletRecipe.model_validate({"width": 200, "height": 150, "low_resolution": 0, "fringe": 0, **options})
 
 
 def same(a: Triplet, b: Triplet) -> bool:
