@@ -10,7 +10,7 @@ import pytest
 
 from scenemaker.errors import ConfigError
 from scenemaker.evaluation.protocols import protocol
-from scenemaker.evaluation.protocols.iscene import IScene, align, unit_box
+from scenemaker.evaluation.protocols.iscene import IScene, align
 from scenemaker.evaluation.types import Alignment, EvalObject, EvalScene, ScenePair, mean_or_none
 from scenemaker.geometry import transforms
 from scenemaker.geometry.mesh import Mesh
@@ -117,12 +117,12 @@ def test_the_better_of_two_spaces_is_taken_and_told():
 
 def test_both_spaces_are_tried():
     made = pair(GT, worse()).clouds(POINTS)
-    S_gt = unit_box(made.scene_gt)
+    S_gt = transforms.centring(made.scene_gt)
     box = transforms.apply(S_gt, made.scene_gt)
     np.testing.assert_allclose((box.min(0) + box.max(0)) / 2, 0, atol=1e-12)
     assert np.ptp(box, axis=0).max() == pytest.approx(2)
     found = align(made.scene_pred, made.scene_gt, scale=False, seed=0)
-    sizes = [np.cbrt(np.linalg.det(S[:3, :3])) for S in (S_gt, unit_box(made.scene_pred))]
+    sizes = [np.cbrt(np.linalg.det(S[:3, :3])) for S in (S_gt, transforms.centring(made.scene_pred))]
     size = np.cbrt(np.linalg.det(found.S_norm_pred[:3, :3]))  # rigid: that of one of the spaces, unchanged
     assert size == pytest.approx(sizes["own box" in found.notes[0]], rel=1e-9)
 

@@ -16,7 +16,7 @@ from scenemaker.evaluation.measures.symmetry import (
     angles_deg,
     closed,
     evenly,
-    nearest_rotation,
+    nearest_equivalent,
     rotation_error_deg,
     turns,
 )
@@ -132,7 +132,7 @@ def test_error_about_an_axis_in_closed_form(flip):
         R_pred, R_gt = Rotation.random(2, rng=rng).as_matrix()
         R_all = np.concatenate([R_gt @ every @ f for f in s.rotations])
         assert rotation_error_deg(R_pred, R_gt, s) == pytest.approx(angles_deg(R_all, R_pred).min(), abs=0.03)
-        nearest = nearest_rotation(R_pred, R_gt, s)
+        nearest = nearest_equivalent(R_pred, R_gt, s)
         assert angles_deg(R_pred @ s.rotations @ every[:, None], nearest).min() < 0.05  # looks the same as R_pred
     assert s.name == ("revolution, flip" if flip else "revolution")
     upside_down = turns(across, np.pi)
@@ -153,7 +153,7 @@ def test_equal_poses_have_no_error(seed, name):
         s = Symmetries(rotations=group(name))
         g = s.rotations[rng.integers(len(s.rotations))]
     assert rotation_error_deg(R @ g, R, s) < 1e-5
-    np.testing.assert_allclose(nearest_rotation(R @ g, R, s), R, atol=1e-6)
+    np.testing.assert_allclose(nearest_equivalent(R @ g, R, s), R, atol=1e-6)
 
 
 # --- the groups of shapes

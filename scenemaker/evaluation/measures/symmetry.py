@@ -48,7 +48,7 @@ class Symmetries:
         return f"C{n}" if n == order else {12: "T", 24: "O", 60: "I"}[n] if order < n / 2 else f"D{order}"
 
 
-def nearest_rotation(R_pred: ArrayLike, R_gt: ArrayLike, symmetries: Symmetries) -> F64:
+def nearest_equivalent(R_pred: ArrayLike, R_gt: ArrayLike, symmetries: Symmetries) -> F64:
     """(3, 3) the one nearest to R_gt among the rotations that look the same as R_pred: R_pred g, for all symmetries g.
 
     With a = ``axis``, the turns Q R_a(phi) are those that take a to Q a; the smallest of them turns about a x Q a.
@@ -71,7 +71,7 @@ def rotation_error_deg(R_pred: ArrayLike, R_gt: ArrayLike, symmetries: Symmetrie
     >>> round(rotation_error_deg(turns([0, 1, 0], np.radians([100]))[0], np.eye(3), quarter), 6)
     10.0
     """
-    return transforms.rotation_angle_deg(nearest_rotation(R_pred, R_gt, symmetries), R_gt)
+    return transforms.rotation_angle_deg(nearest_equivalent(R_pred, R_gt, symmetries), R_gt)
 
 
 def _from_to(a: F64, b: F64) -> F64:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-import numpy as np
-
 from scenemaker.errors import ConfigError, expected
 from scenemaker.evaluation.measures.boxes import aligned_box_iou, bounds_of
 from scenemaker.evaluation.measures.points import Nearest, chamfer_squared, fscore, nearest_distances
@@ -165,20 +163,12 @@ class Aligned(NamedTuple):
 
 def align(pred: F64, gt: F64, *, scale: bool, seed: int) -> Aligned:
     """Normalises and aligns a predicted cloud (n, 3) in both spaces; keeps the one of the lower Chamfer distance."""
-    S_norm_gt = unit_box(gt)
+    S_norm_gt = transforms.centring(gt)
     gt = transforms.apply(S_norm_gt, gt)
     found: list[Aligned] = []
-    for space, S_space in (("scene space", S_norm_gt), ("own box", unit_box(pred))):
+    for space, S_space in (("scene space", S_norm_gt), ("own box", transforms.centring(pred))):
         icp = robust_icp(transforms.apply(S_space, pred), gt, scale=scale, seed=seed)
         S_norm_pred = icp.S_target_source @ S_space
         near = nearest_distances(transforms.apply(S_norm_pred, pred), gt)
         found.append(Aligned(S_norm_pred, S_norm_gt, gt, near, (f"aligned in {space}", *icp.notes)))
     return min(found, key=lambda f: chamfer_squared(f.near))
-
-
-def unit_box(points: F64) -> F64:
-    """(4, 4) that takes the midpoint of the points' box to the origin and its longest side to [-1, 1]."""
-    low, high = bounds_of(points)
-    half = float((high - low).max()) / 2
-    s = 1 / half if half > 0 else 1.0  # points in one place: moved only
-    return transforms.similarity(np.eye(3), -(low + high) / 2 * s, s)

@@ -6,7 +6,7 @@ import numpy as np
 
 from scenemaker.evaluation.measures.boxes import box_along, oriented_box_iou
 from scenemaker.evaluation.measures.fitting import fitting_rotations
-from scenemaker.evaluation.measures.symmetry import nearest_rotation
+from scenemaker.evaluation.measures.symmetry import nearest_equivalent
 from scenemaker.evaluation.measures.symmetry_search import symmetries_of
 from scenemaker.evaluation.types import EvalObject, Measure, ScenePair, Scores
 from scenemaker.geometry import transforms
@@ -227,7 +227,7 @@ def _registered(pred: _Placed, gt: _Placed) -> F64:
 def _nearest(pred: _Placed, gt: _Placed, R_world_obj: F64) -> F64:
     """(3, 3) the rotation nearest to the ground truth's, up to its symmetries, of those in question (k, 3, 3)."""
     symmetries = symmetries_of(gt.shape)
-    equal = [nearest_rotation(R, gt.R, symmetries) for R in R_world_obj]
+    equal = [nearest_equivalent(R, gt.R, symmetries) for R in R_world_obj]
     return min(equal, key=lambda R: transforms.rotation_angle_deg(R, gt.R))
 
 
