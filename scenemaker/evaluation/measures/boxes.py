@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike
 from scenemaker.errors import InputError, ShapeError, expected
 from scenemaker.geometry import transforms
 from scenemaker.geometry.cameras import F64
-from scenemaker.geometry.mesh import Mesh
 
 TRIPLES = np.array(list(combinations(range(12), 3)))  # (220, 3): a corner lies on three of the twelve sides
 EXACT = 1e-9  # of the unit cube: rounding
@@ -32,12 +31,6 @@ def bounds_of(points: ArrayLike) -> F64:
     """(2, 3) lowest and highest corner of points (n, 3)."""
     p = np.asarray(points, np.float64)
     return np.stack([p.min(0), p.max(0)])
-
-
-def oriented_box(mesh: Mesh, S: ArrayLike) -> F64:
-    """(4, 4) box of a mesh along the axes of its own frame, placed by S (4, 4)."""
-    lo, hi = mesh.bounds
-    return np.asarray(S, np.float64) @ transforms.similarity(np.eye(3), (lo + hi) / 2, hi - lo)
 
 
 def box_along(points: ArrayLike, R: ArrayLike) -> F64:
