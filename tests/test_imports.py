@@ -80,7 +80,7 @@ RANK = {
     **{"errors": 0, "geometry": 1, "scene": 2, "editable": 2, "stages": 3},
     **{"config": 1, "cache": 1, "parallel": 1, "device": 1, "registry": 3, "inputs": 4, "artefacts": 6},
     **dict.fromkeys(("perception", "deocclusion", "generation", "pose"), 5),
-    **{"export": 6, "evaluation": 6, "viewer": 7, "data": 7, "pipelines": 8, "cli": 9},
+    **{"export": 6, "evaluation": 6, "viewer": 7, "data": 7, "training": 8, "pipelines": 8, "cli": 9},
 }
 
 
