@@ -311,6 +311,11 @@ class PlacedObject:
             raise ShapeError(expected(f"object {self.id} to be placed", got=self.status, remedy="see its notices"))
         return self.pose.S_cam_obj(self.mesh.extents)
 
+    @property
+    def S_cam_mesh(self) -> F64:
+        """(4, 4) that places the user's own mesh, as it came, in ``cam``; of a mesh made here it is ``S_cam_obj``."""
+        return self.S_cam_obj if self.S_obj_mesh is None else self.S_cam_obj @ self.S_obj_mesh
+
 
 class HasId(Protocol):
     """Anything that belongs to one object."""

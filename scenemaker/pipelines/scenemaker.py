@@ -361,15 +361,17 @@ class ScenePipeline:
             )
         if masks is not None and (len(boxes) or len(points) or text):
             raise InputError(expected("masks, or boxes, points or text", got="both", remedy="leave one out"))
+        from scenemaker.inputs.given import path_or_array
+
         request = Request(
             photo=photo,
             prompts=Prompts(
-                masks=_path_or_array(masks),
+                masks=path_or_array(masks),
                 boxes_px=_rows(boxes, 4, "boxes=[(x0, y0, x1, y1), ...]"),
                 points_px=_rows(points, 2, "points=[(x, y), ...]"),
                 text=(text,) if isinstance(text, str) else tuple(text),
             ),
-            depth=DepthPrompt(depth=_path_or_array(depth), points_cam=point_map, scale_kind=scale_kind),
+            depth=DepthPrompt(depth=path_or_array(depth), points_cam=point_map, scale_kind=scale_kind),
             K=K,
             meshes=meshes,
             known_size=dict(known_size or {}),
@@ -490,17 +492,6 @@ def _rows(values: Any, count: int, what: str) -> Any:
     if not good:
         raise InputError(expected(what, got=repr(values)[:80], remedy=f"give {count} numbers per object"))
     return tuple(tuple(float(x) for x in row) for row in rows)
-
-
-def _path_or_array(value: Any) -> Any:
-    if value is None or isinstance(value, np.ndarray):
-        return value
-    if isinstance(value, (str, Path)):
-        path = Path(value)
-        if not path.exists():
-            raise InputError(expected("a file or folder", got=f"{path}: not found", remedy="check the path"))
-        return path
-    return np.asarray(value)
 
 
 __all__ = ["Request", "RunResult", "ScenePipeline", "make_scene"]
