@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scenemaker.errors import SceneMakerError
     from scenemaker.geometry.cameras import Camera
     from scenemaker.geometry.mesh import Mesh
+    from scenemaker.pipelines.poses import estimate_poses
     from scenemaker.pipelines.scenemaker import RunResult, ScenePipeline
     from scenemaker.pipelines.steps import ProgressEvent
     from scenemaker.scene import DepthPrompt, Instances, Photo, PlacedObject, PointMap, Prompts
@@ -41,6 +42,7 @@ _WHERE = {
     "ScenePipeline": "pipelines.scenemaker",
     "Store": "cache",
     "build_config": "config",
+    "estimate_poses": "pipelines.poses",
 }
 __all__ = [*_WHERE, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 

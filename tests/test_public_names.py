@@ -25,6 +25,7 @@ NAMES = [
     "Store",
     "__version__",
     "build_config",
+    "estimate_poses",
 ]
 
 

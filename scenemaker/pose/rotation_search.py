@@ -7,6 +7,7 @@ improved by small moves, each kept only if the score rises.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -85,20 +86,9 @@ class PoseSearch:
             ),
             key=lambda f: f[1].score,
         )
-        part = 0.25 if fine else 1.0
         kinds = [kind for kind in STEPS if tilt or kind not in ("pitch", "roll")]
-        for _ in range(rounds):
-            helped = False
-            for kind in kinds:
-                for sign in (1, -1):
-                    moved = moved_by(place, kind, sign * part * STEPS[kind], self._up(place))
-                    agrees = self._judge(target, moved)
-                    if agrees.score > best.score + 1e-4:
-                        place, best, helped = moved, agrees, True
-                        break
-            if not helped:
-                part /= 2
-        return place, best
+        part = 0.25 if fine else 1.0
+        return climb(lambda p: self._judge(target, p), (place, best), kinds, self._up, part=part, rounds=rounds)
 
     def _up(self, place: Placement) -> F64:
         return self.coarse.up_cam if self.coarse.up_cam is not None else place.R[:, 1]
@@ -126,15 +116,66 @@ class PoseSearch:
         return max(found, key=lambda f: f[1].score)
 
     def _by_icp(self, place: Placement, axis: F64 | None) -> list[Placement]:
-        """The placement after ICP of the surface seen from there against the observed points; empty if they are few."""
-        z = self.prober.depth(self.coarse, place)
-        seen = np.isfinite(z)
-        if len(self.points) < 10 or np.count_nonzero(seen) < 10:
-            return []
-        surface = self.coarse.rays_cam[seen].astype(np.float64) * z[seen, None]
-        model = transforms.apply(transforms.invert(place.S), thin_out(surface, 800))
-        s, R, t = split(icp(model, self.points, place.S, axis=axis, iterations=8, tolerance=1e-2).S)
-        return [Placement(R=R, s=s, t=t)] if t[2] > 0 else []
+        return onto_points(self.prober, self.coarse, self.points, place, axis=axis)
+
+
+def onto_points(
+    prober: Prober,
+    target: Target,
+    points_cam: F64,
+    place: Placement,
+    *,
+    axis: F64 | None = None,
+    scale: bool = True,
+    iterations: int = 8,
+) -> list[Placement]:
+    """The placement after trimmed ICP of the surface seen from there against observed points (n, 3).
+
+    Empty where either is too few. Rotation about ``axis`` (3,) only, where one is given; scale only where it is free.
+    """
+    z = prober.depth(target, place)
+    seen = np.isfinite(z)
+    if len(points_cam) < 10 or np.count_nonzero(seen) < 10:
+        return []
+    surface = target.rays_cam[seen].astype(np.float64) * z[seen, None]
+    model = transforms.apply(transforms.invert(place.S), thin_out(surface, 800))
+    found = icp(model, points_cam, place.S, axis=axis, scale=scale, iterations=iterations, tolerance=1e-2)
+    s, R, t = split(found.S)
+    return [Placement(R=R, s=s, t=t)] if t[2] > 0 else []
+
+
+def climb(
+    judge: Callable[[Placement], Agreement],
+    found: Found,
+    kinds: Sequence[str],
+    up_cam: Callable[[Placement], F64],
+    *,
+    part: float,
+    rounds: int,
+) -> Found:
+    """Small moves of every kind, each kept if the score rises, with steps that halve when none helps.
+
+    Args:
+        judge: How well a placement agrees.
+        found: Where to start.
+        kinds: Of ``STEPS``.
+        up_cam: Axis of yaw at a placement.
+        part: Of the steps, at first.
+        rounds: Over all kinds.
+    """
+    place, best = found
+    for _ in range(rounds):
+        helped = False
+        for kind in kinds:
+            for sign in (1, -1):
+                moved = moved_by(place, kind, sign * part * STEPS[kind], up_cam(place))
+                agrees = judge(moved)
+                if agrees.score > best.score + 1e-4:
+                    place, best, helped = moved, agrees, True
+                    break
+        if not helped:
+            part /= 2
+    return place, best
 
 
 def moved_by(place: Placement, kind: str, d: float, up_cam: F64) -> Placement:

@@ -16,7 +16,10 @@ from torch import Tensor  # noqa: E402
 
 from scenemaker.evaluation import batched  # noqa: E402
 from scenemaker.evaluation.bins import BINS  # noqa: E402
+from scenemaker.pose.dit.symmetric import nearest_symmetric  # noqa: E402
 from scenemaker.pose.dit.types import PoseBatch, Poses  # noqa: E402
+from scenemaker.pose.dit.variables import rot6d_from_R  # noqa: E402
+from scenemaker.training.data.symmetries import equivalent_t  # noqa: E402
 
 POINTS = 512  # of every object, for ADD-S: its resampling floor is far below 2 % of the size
 
@@ -31,7 +34,9 @@ def pose_errors(found: Poses, truth: PoseBatch) -> dict[str, Tensor]:
     target = truth.target
     p_obj = truth.inputs.geometry[:, :POINTS, :3]  # (N, P, 3)
     p_true, p_found = _place(target, p_obj), _place(found, p_obj)  # (N, P, 3)
-    shift = torch.linalg.vector_norm(found.t - target.t, dim=-1)  # (N,)
+    R_near = nearest_symmetric(target.R, truth.symmetries, truth.axis, rot6d_from_R(found.R)[:, None])  # (N, 1, 3, 3)
+    t_near = equivalent_t(target.R, target.t, target.s, R_near, truth.pivot)[:, 0]  # (N, 3)
+    shift = torch.linalg.vector_norm(found.t - t_near, dim=-1)  # (N,)
     side = (p_obj.amax(1) - p_obj.amin(1)).amax(-1) * target.s  # (N,) longest
     ratio = found.s / target.s  # (N,)
     return {
@@ -47,8 +52,8 @@ def summary(errors: Mapping[str, Tensor], visible_fraction: Tensor) -> dict[str,
     """Shares and medians over all objects, and the rotation in each bin of visible fraction that has objects."""
     rotation = errors["rotation_deg"]
     row = {
-        "rot_15": _share(rotation <= 15),
         "rotation_deg": float(rotation.median()),
+        "rot_15": _share(rotation <= 15),
         "translation": float(errors["translation"].median()),
         "translation_scene": float(errors["translation_scene"].median()),
         "size_ratio": float(errors["size_ratio"].median()),

@@ -38,13 +38,16 @@ class SplatConfig(BaseModel, frozen=True, extra="forbid"):
     footprint: int = Field(
         default=1, ge=0, le=4, description="Gaps of up to 2 footprint pixels between points are closed."
     )
-    observed: int = Field(default=256, ge=1, description="Observed points per object, from its visible pixels.")
+    observed: int = Field(default=256, ge=0, description="Observed points per object, from its visible pixels.")
     fov_deg: tuple[float, float] = Field(default=(35.0, 65.0), description="Horizontal field of view.")
     elevation_deg: tuple[float, float] = Field(default=(15.0, 60.0), description="Of the camera (SceneMaker, 3.3.2).")
     scale: tuple[float, float] = Field(default=(0.35, 1.2), description="Longest side of an object, log-uniform.")
     fill: tuple[float, float] = Field(default=(0.6, 1.0), description="Share of the picture that the scene spans.")
     spacing: float = Field(default=1.0, gt=0, description="Least distance of neighbours over the sum of their radii.")
     upright: float = Field(default=0.5, ge=0, le=1, description="Share of objects turned about the vertical only.")
+    tilted: float = Field(default=0.0, ge=0, le=1, description="Share of these that are tilted then.")
+    tilt_deg: float = Field(default=30.0, ge=0, le=180, description="By at most so much, about any level axis.")
+    stacked: float = Field(default=0.0, ge=0, le=1, description="Share of objects that stand on the one before.")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -119,8 +122,17 @@ class SplatSource:
             raise InputError(expected(f"{self.config.points} points per object", got=have, remedy="make a larger bank"))
         self._points_obj = bank.points_obj[:, : self.config.points].contiguous()
 
-    def make(self, batch: int, generator: torch.Generator) -> SplatBatch:
-        """B scenes; equal generator states give equal batches on one device and version of torch."""
+    def make(self, batch: int, generator: torch.Generator, *, counts: Sequence[int] | None = None) -> SplatBatch:
+        """B scenes; equal generator states give equal batches on one device and version of torch.
+
+        Args:
+            batch: B.
+            generator: On the bank's device.
+            counts: B numbers of objects, within those of the config; by default they are drawn.
+
+        Raises:
+            InputError: No scene, or counts that do not fit.
+        """
         if batch < 1:
             raise InputError(expected("a batch of at least one scene", got=batch, remedy="give 64, say"))
         c, device = self.config, self.bank.points_obj.device
@@ -129,12 +141,21 @@ class SplatSource:
         def uniform(low: float, high: float, *shape: int) -> Tensor:
             return low + (high - low) * torch.rand(*shape, generator=generator, device=device)
 
-        number = torch.randint(c.count[0], n + 1, (batch, 1), generator=generator, device=device)
+        if counts is None:
+            number = torch.randint(c.count[0], n + 1, (batch, 1), generator=generator, device=device)
+        elif len(counts) == batch and min(counts) >= 1 and max(counts) <= n:
+            number = torch.tensor(list(counts), device=device)[:, None]  # (B, 1)
+        else:
+            what = f"{batch} numbers of objects from 1 to {n}"
+            raise InputError(expected(what, got=list(counts), remedy="change them or the config"))
         present = torch.arange(n, device=device) < number  # (B, n)
         which = torch.randint(len(self.bank.points_obj), (batch, n), generator=generator, device=device) * present
         points = self._points_obj[which]  # (B, n, P, 6)
         scale = torch.exp(uniform(float(np.log(c.scale[0])), float(np.log(c.scale[1])), batch, n))
         R_world_obj = _rotations(batch, n, c.upright, generator, device)  # (B, n, 3, 3)
+        if c.tilted:
+            tilt = _tilts(R_world_obj, c.tilted, c.tilt_deg, generator)  # (B, n, 3, 3)
+            R_world_obj = tilt @ R_world_obj
         turned = scale[..., None, None] * points[..., :3] @ R_world_obj.transpose(-1, -2)  # (B, n, P, 3)
         t_world_obj = self._places(turned, present, generator)
         p_world = turned + t_world_obj[:, :, None]
@@ -160,11 +181,17 @@ class SplatSource:
         )
 
     def _places(self, turned: Tensor, present: Tensor, generator: torch.Generator) -> Tensor:
-        """(B, n, 3) places on y = 0: one after another, each in a random direction just clear of those before."""
+        """(B, n, 3) places on y = 0: one after another, each in a random direction just clear of those before.
+
+        An object that is stacked stands on the one before it.
+        """
         B, n = present.shape
         radius = turned[..., [0, 2]].norm(dim=-1).amax(-1)  # (B, n) of the footprint
         angle = 2 * torch.pi * torch.rand(B, n, generator=generator, device=present.device)
         xz = torch.zeros(B, n, 2, device=present.device)
+        low, high = turned[..., 1].amin(-1), turned[..., 1].amax(-1)  # (B, n)
+        base = torch.zeros(B, n, device=present.device)  # height that each stands at
+        on_top = _drawn(self.config.stacked, present, generator)  # (B, n)
         for i in range(1, n):
             d = torch.stack([angle[:, i].cos(), angle[:, i].sin()], -1)  # (B, 2)
             # leaving disc j along d from the origin: the far root of |r d - x_j| = spacing (r_i + r_j)
@@ -172,9 +199,16 @@ class SplatSource:
             along = (xz[:, :i] * d[:, None]).sum(-1)
             inside = along**2 - (xz[:, :i] ** 2).sum(-1) + reach**2
             far = torch.where(inside > 0, along + inside.clamp_min(0).sqrt(), torch.zeros_like(along))
-            xz[:, i] = d * far.amax(1, keepdim=True).clamp_min(0)
-        low = turned[..., 1].amin(-1)  # stands with its lowest point on the plane
-        t = torch.stack([xz[..., 0], -low, xz[..., 1]], -1)
+            beside = d * far.amax(1, keepdim=True).clamp_min(0)
+            # or on the highest point of the one before that is below its footprint, off centre by up to 0.3 of that
+            off = d * 0.3 * radius[:, i - 1 : i]  # (B, 2)
+            below = (turned[:, i - 1][..., [0, 2]] - off[:, None]).norm(dim=-1) < radius[:, i : i + 1]  # (B, P)
+            top = turned[:, i - 1, :, 1].where(below, -torch.inf).amax(-1)  # (B,)
+            top = top.where(top.isfinite(), high[:, i - 1]) - low[:, i - 1]
+            stands = on_top[:, i]
+            xz[:, i] = torch.where(stands[:, None], xz[:, i - 1] + off, beside)
+            base[:, i] = torch.where(stands, base[:, i - 1] + top, 0)
+        t = torch.stack([xz[..., 0], base - low, xz[..., 1]], -1)  # the lowest point is what it stands on
         weight = present[..., None].float()
         middle = (t * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True)
         middle[..., 1] = 0
@@ -240,6 +274,8 @@ class SplatSource:
         c = self.config
         B, H, W = depth.shape
         n, m = c.count[1], c.observed
+        if not m:
+            return torch.empty(B, n, 0, 3, device=depth.device)
         key = torch.rand(B, H * W, generator=generator, device=depth.device)
         order = (labels.flatten(1) + key).argsort(1)  # by object, at random inside each
         counts = torch.stack([(labels == i).flatten(1).sum(-1) for i in range(n + 1)], 1)  # (B, n + 1)
@@ -275,3 +311,24 @@ def _rotations(B: int, n: int, upright: float, generator: torch.Generator, devic
         [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
     ]
     return torch.stack([torch.stack(row, -1) for row in rows], -2)
+
+
+def _tilts(R: Tensor, share: float, most_deg: float, generator: torch.Generator) -> Tensor:
+    """(B, n, 3, 3) turns about level axes, for a share of those of the objects that R (B, n, 3, 3) leaves upright."""
+    B, n = R.shape[:2]
+    draws = torch.rand(B, n, 3, generator=generator, device=R.device)
+    upright = R[..., 1, 1] > 1 - 1e-6  # (B, n)
+    angle = torch.deg2rad(most_deg * draws[..., 0]) * (upright & (draws[..., 1] < share))  # (B, n)
+    about = 2 * torch.pi * draws[..., 2]
+    zero = torch.zeros_like(about)
+    x, z = about.cos(), about.sin()
+    skew = torch.stack([zero, -z, zero, z, zero, -x, zero, x, zero], -1).view(B, n, 3, 3)  # of the axis (x, 0, z)
+    sin, cos = angle.sin()[..., None, None], angle.cos()[..., None, None]
+    return torch.eye(3, device=R.device) + sin * skew + (1 - cos) * skew @ skew
+
+
+def _drawn(share: float, like: Tensor, generator: torch.Generator) -> Tensor:
+    """True for a share of all; nothing is drawn where there is no share."""
+    if not share:
+        return torch.zeros_like(like, dtype=torch.bool)
+    return torch.rand(like.shape, generator=generator, device=like.device) < share

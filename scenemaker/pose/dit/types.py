@@ -190,7 +190,8 @@ class PoseBatch(_Movable):
         inputs: Of B scenes.
         target: Of their N objects.
         symmetries: Rotations (N, G, 3, 3) of ``obj`` under which each looks the same, the identity first and filled up
-            with it; axis: (N, 3) of a solid of revolution, zeros where it is none.
+            with it; axis: (N, 3) of a solid of revolution, zeros where it is none; pivot: (N, 3) in ``obj``, about which
+            all of them turn.
         visible_fraction: (N,), NaN where unknown.
     """
 
@@ -198,4 +199,9 @@ class PoseBatch(_Movable):
     target: Poses
     symmetries: Tensor
     axis: Tensor
+    pivot: Tensor
     visible_fraction: Tensor
+
+    def __len__(self) -> int:
+        """Scenes."""
+        return len(self.inputs.layout.counts)

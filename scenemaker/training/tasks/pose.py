@@ -22,6 +22,7 @@ from scenemaker.pose.dit.sampler import noise_for, sample  # noqa: E402
 from scenemaker.pose.dit.symmetric import nearest_symmetric  # noqa: E402
 from scenemaker.pose.dit.types import DIM, Features, PoseBatch, Poses  # noqa: E402
 from scenemaker.pose.dit.weights import save_model  # noqa: E402
+from scenemaker.training.data.symmetries import equivalent_t  # noqa: E402
 from scenemaker.training.validation import pose_errors, summary  # noqa: E402
 
 STATISTICS = 1024  # objects that the mean and spread of the variables are taken from
@@ -55,8 +56,9 @@ class PoseTask:
         drop: float = 0.1,
         validate_scenes: int = 64,
         steps: int = 12,
+        statistics: bool = True,
     ) -> None:
-        """Takes statistics of the variables from the source, if the model has none yet.
+        """A task.
 
         Args:
             model: PoseDiT with its encoders.
@@ -69,13 +71,14 @@ class PoseTask:
             drop: Share of scenes trained without conditions, for guidance.
             validate_scenes: Held-out scenes that are validated on.
             steps: Of the sampler in validation.
+            statistics: Takes mean and spread of the variables from the source; off for a model that has them.
         """
         self.model, self.source, self.held_out = model, source, held_out
         self.scenes, self.levels, self.encoders, self.encoder_lr, self.drop = scenes, levels, encoders, encoder_lr, drop
         self.validate_scenes, self.steps = validate_scenes, steps
         if encoders == "frozen":
             model.freeze_encoders()
-        if not bool(model.variables.fitted):
+        if statistics:
             _fit_statistics(model, source, scenes)
 
     def parameters(self) -> Sequence[tuple[Sequence[nn.Parameter], float]]:
@@ -100,11 +103,9 @@ class PoseTask:
         variables = self.model.variables
         noise6d = eps[..., :6] * variables.std[:6] + variables.mean[:6]  # (N, S, 6) the noise as a rotation
         R = nearest_symmetric(target.R, batch.symmetries, batch.axis, noise6d)  # (N, S, 3, 3)
-        x0 = variables.encode(
-            Poses(R=R, t=target.t[:, None].expand(-1, S, -1), s=target.s[:, None].expand(-1, S)),
-            batch.inputs.centre,
-            batch.inputs.radius,
-        )  # (N, S, 10)
+        t_true = equivalent_t(target.R, target.t, target.s, R, batch.pivot)  # (N, S, 3)
+        poses = Poses(R=R, t=t_true, s=target.s[:, None].expand(-1, S))
+        x0 = variables.encode(poses, batch.inputs.centre, batch.inputs.radius)  # (N, S, 10)
         v = self.model.dit(noisy(x0, eps, t[layout.scene]), t, conditions)  # (N, S, 10)
         parts = flow_loss(v, velocity(x0, eps))
         return parts["rotation"] + parts["translation"] + parts["size"], parts

@@ -1,0 +1,1 @@
+"""Encoders of shapes, observed clouds and pictures behind one interface: tensors in, tokens of ``channels`` out."""

@@ -1,0 +1,33 @@
+"""All that is made worse in training, so that what real photos and generated shapes lack is nothing new."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from scenemaker.errors import needs
+
+needs("torch", "train")
+import torch  # noqa: E402
+
+from scenemaker.training.data.augment_pictures import PictureAugment, worse_pictures  # noqa: E402
+from scenemaker.training.data.augment_shapes import ShapeAugment, worse_shapes  # noqa: E402
+from scenemaker.training.data.chance import Chance  # noqa: E402
+from scenemaker.training.data.posed import Posed  # noqa: E402
+
+
+class Augment(BaseModel, frozen=True, extra="forbid"):
+    """How much of it; the defaults follow the shared recipe."""
+
+    pictures: PictureAugment = Field(default_factory=PictureAugment, description="Masks, depth, clouds, colour.")
+    shapes: ShapeAugment = Field(default_factory=ShapeAugment, description="Complete shapes.")
+
+    @classmethod
+    def none(cls) -> Augment:
+        """Exact pictures and shapes, in the order and frame in which they were made."""
+        return cls(pictures=PictureAugment.none(), shapes=ShapeAugment.none())
+
+
+def augmented(posed: Posed, config: Augment, chance: Chance) -> Posed:
+    """Scenes made worse, poses still place their shapes. Pictures come first: clouds are of the true shapes."""
+    with torch.no_grad():
+        return worse_shapes(worse_pictures(posed, config.pictures, chance), config.shapes, chance)

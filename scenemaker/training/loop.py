@@ -1,0 +1,133 @@
+"""The training loop, one for every ``Task``: one CPU, one GPU, or many processes under ``accelerate launch``.
+
+::
+
+    out/
+        checkpoints/step-00000500/   all that is needed to go on, in parts (see ``checkpoints``)
+        weights/                     the averaged weights, as the task writes them for users
+        log.jsonl  validation.md  tensorboard/
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+from scenemaker.cache import locked
+from scenemaker.training.batches import ahead
+from scenemaker.training.curves import Curves
+from scenemaker.training.options import TrainOptions
+from scenemaker.training.run import Run
+from scenemaker.training.schedule import crossed
+from scenemaker.training.stepper import Stepper
+from scenemaker.training.stopping import stop_signals
+from scenemaker.training.types import Task
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """After a step: steps done, loss, learning rate, samples per second of this run, share of the budget, time left."""
+
+    step: int
+    loss: float
+    lr: float
+    samples_per_second: float
+    share: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a run of ``train`` did.
+
+    Attributes:
+        stopped: "done" (the budget is spent), "paused" (``pause_minutes``) or "interrupted" (a signal came).
+        steps: Done in all runs of this training; ``seconds`` and ``samples`` likewise.
+        losses: "loss" and what is plotted beside it, of the last step of this run; empty when it did none.
+        best: Step and measures of the validation with the lowest first measure, or None.
+        files: Checkpoint, weights, log, table, TensorBoard folder.
+    """
+
+    stopped: str
+    steps: int
+    seconds: float
+    samples: int
+    losses: Mapping[str, float]
+    best: tuple[int, Mapping[str, float]] | None
+    files: tuple[Path, ...]
+
+
+def train(
+    task: Task,
+    options: TrainOptions,
+    out: Path,
+    *,
+    facts: Mapping[str, Any] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    resume: bool = True,
+) -> Report:
+    """Trains until the budget is spent, a pause is due, or Ctrl-C; a training that was stopped goes on exactly.
+
+    Args:
+        task: What is trained.
+        options: How.
+        out: Folder of this training, and of it alone.
+        facts: Plain data that shapes the result (configs of model and data): it is kept with the weights, and a
+            training goes on only under the same.
+        progress: Called after every step, in the main process.
+        resume: Goes on from the newest checkpoint in ``out`` where there is one.
+
+    Raises:
+        ConfigError: Options or facts are not those of the checkpoint, or the loss stays infinite or NaN.
+        CacheError: The checkpoint is damaged.
+        DeviceError: A step does not fit into memory.
+        OutputError: The folder cannot be written.
+    """
+    with ExitStack() as stack:
+        stepper = Stepper(task, options)
+        main = stepper.accelerator.is_main_process
+        if main:
+            stack.enter_context(locked(out))
+        run = Run(stepper, out, dict(facts or {}), resume=resume)
+        curves = stack.enter_context(closing(Curves(out, run.step))) if main else None
+        numbers = (number for step in count(run.step) for number in stepper.numbers(step))
+        batches = stack.enter_context(closing(ahead(task.batch, numbers, options.prefetch)))
+        stop = stack.enter_context(stop_signals())
+
+        losses: Mapping[str, float] = {}
+        while True:
+            before, stopped = run.seconds, run.tick(stop)
+            if stopped:
+                break
+            losses = run.advance(list(islice(batches, options.accumulate)))
+            if curves and crossed(run.step - 1, run.step, options.log_steps):
+                curves.step(run.step, run.seconds, losses)
+            if crossed(run.step - 1, run.step, options.validate_steps) or crossed(
+                before, run.seconds, options.validate_minutes and 60 * options.validate_minutes
+            ):
+                run.validate(curves)
+            if crossed(before, run.seconds, 60 * options.save_minutes):
+                run.save()
+            if progress and main:
+                progress(Progress(step=run.step, loss=losses["loss"], lr=losses["lr"], **run.pace()))
+        if stopped == "done":
+            run.validate(curves)
+        elif main:
+            logger.warning("%s at step %d of %s; the same command goes on", stopped, run.step, options.budget)
+        written = run.save()
+        return Report(
+            stopped=stopped,
+            steps=run.step,
+            seconds=run.seconds,
+            samples=run.samples,
+            losses=losses,
+            best=curves.best if curves else None,
+            files=(*written, *(curves.files if curves else ())),
+        )
