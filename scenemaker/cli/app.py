@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from scenemaker.cli import backends, cache, data, doctor, evaluate, run, stages
+from scenemaker.cli import backends, cache, data, doctor, evaluate, run, stages, train
 from scenemaker.cli.state import STATE
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ evaluate.register(app)
 backends.register(app)
 doctor.register(app)
 app.add_typer(data.app, name="data")
+app.add_typer(train.app, name="train")
 app.add_typer(cache.app, name="cache")
 
 

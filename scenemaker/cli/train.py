@@ -23,7 +23,9 @@ app = typer.Typer(
     "scenemaker train pose -o out/pose --bank out/bank.safetensors --minutes 10",
 )
 
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of this training; the same goes on.", show_default=False)]
+Out = Annotated[
+    Path, typer.Option("--out", "-o", help="Folder of this training; the same goes on.", show_default=False)
+]
 Bank = Annotated[Optional[Path], typer.Option("--bank", help="Object bank; see `scenemaker train bank`.")]
 Scenes = Annotated[
     list[Path], typer.Option("--scenes", help="Rendered scenes with colour: folders or shards. Repeatable.")
@@ -46,7 +48,9 @@ From = Annotated[Optional[Path], typer.Option("--from", help="Weights to start f
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:1.")]
 Precision = Annotated[str, typer.Option("--precision", help="fp32, or bf16 for the forward pass.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of data, weights and noise.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print cost and memory, measured on a few steps; write nothing.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print cost and memory, measured on a few steps; write nothing.")
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew where the folder holds a training.")]
 
 
@@ -72,7 +76,12 @@ def bank(
 
     with Bar("objects", as_json) as step:
         made, failed = make_bank(
-            do.sources(objects, color_space), count, points=points, seed=seed, workers=do.workers_of(workers), progress=step
+            do.sources(objects, color_space),
+            count,
+            points=points,
+            seed=seed,
+            workers=do.workers_of(workers),
+            progress=step,
         )
     made.save(out)
     if as_json:
@@ -87,21 +96,28 @@ def bank(
 def pack(
     out: Annotated[Path, typer.Option("--out", "-o", help="File for the pack.", show_default=False)],
     scenes: Annotated[list[Path], typer.Option("--scenes", help="Scene folders or shards. Repeatable.")],
-    bank: Bank = None,
-    size: Size = "mini",
+    size: do.Size = "128x96",
     count: Annotated[Optional[int], typer.Option("--count", "-n", min=1, help="At most so many views.")] = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Packs rendered scenes (crops, clouds, poses) into one file, to train with colour where no renderer is.
+    """Packs rendered scenes (pictures, depth, poses) into one file, to train with colour where no renderer is.
 
-    Try:  scenemaker data scenes -o out/scenes -n 20   then   scenemaker train pack -o out/pack.safetensors --scenes out/scenes
+    Try:  scenemaker data scenes -o out/scenes -n 20   then
+    scenemaker train pack -o out/pack.safetensors --scenes out/scenes
     """
     STATE.json = as_json
+    from dataclasses import asdict
+
     from scenemaker.training.make_pack import make_pack
 
+    width, height = do.sizes(size or "128x96")[0]
     with Bar("views", as_json) as step:
-        facts = make_pack(scenes, out, bank=bank, size=size, count=count, progress=step)
-    typer.echo(json.dumps({"out": str(out), **facts}) if as_json else f"{facts['views']} views: {out}")
+        report = make_pack(scenes, out, size=(width, height), count=count, progress=step)
+    if as_json:
+        typer.echo(json.dumps({"out": str(out), **asdict(report)}))
+        return
+    left = f", {report.left_out} left out (no object to be seen)" if report.left_out else ""
+    typer.echo(f"{report.scenes} views, {report.objects} objects{left}: {out} ({report.bytes / 2**20:.1f} MiB)")
 
 
 @app.command()
@@ -175,7 +191,8 @@ def image(
 ) -> None:
     """Trains the small encoder of crops and pictures on normals and canonical coordinates.
 
-    Try:  scenemaker data scenes -o out/scenes -n 50   then   scenemaker train image -o out/image --scenes out/scenes --minutes 5
+    Try:  scenemaker data scenes -o out/scenes -n 50   then
+    scenemaker train image -o out/image --scenes out/scenes --minutes 5
     """
     _train("image", locals())
 
@@ -225,17 +242,20 @@ def pose(
 def _train(kind: Kind, told: dict[str, Any]) -> None:
     """What all trainings share: the config, a dry run or the run with its bar, and how it is told."""
     as_json = STATE.json = told["as_json"]
-    from scenemaker.errors import OutputError
     from scenemaker.training.config import build_training
-    from scenemaker.training.setup import build_task, facts_of
     from scenemaker.training.loop import Progress, train
     from scenemaker.training.plan import plan
+    from scenemaker.training.setup import build_task, facts_of
 
-    options = {name: told[name] for name in ("steps", "minutes", "seed", "device", "precision") if told[name] is not None}
+    options = {
+        name: told[name] for name in ("steps", "minutes", "seed", "device", "precision") if told[name] is not None
+    }
     data = {"bank": told.get("bank"), "scenes": told.get("scenes", []), "packs": told.get("packs", [])}
     data["held_packs"] = told.get("hold_out", [])
     rest = {n: told[n] for n in ("batch", "levels", "encoders", "adopt", "dino", "start") if told.get(n) is not None}
-    config = build_training(kind, {**rest, "data": data, "train": options}, size=told["size"], settings=told["settings"])
+    config = build_training(
+        kind, {**rest, "data": data, "train": options}, size=told["size"], settings=told["settings"]
+    )
     task = build_task(config)
     if told["dry_run"]:
         cost = plan(task, config.train)
@@ -248,9 +268,22 @@ def _train(kind: Kind, told: dict[str, Any]) -> None:
 
         report = train(task, config.train, told["out"], facts=facts_of(config), progress=step, resume=not told["fresh"])
     if as_json:
-        typer.echo(json.dumps({"stopped": report.stopped, "steps": report.steps, "samples": report.samples, "seconds": report.seconds, "losses": dict(report.losses), "files": [str(f) for f in report.files]}))
+        typer.echo(
+            json.dumps(
+                {
+                    "stopped": report.stopped,
+                    "steps": report.steps,
+                    "samples": report.samples,
+                    "seconds": report.seconds,
+                    "losses": dict(report.losses),
+                    "files": [str(f) for f in report.files],
+                }
+            )
+        )
         return
-    typer.echo(f"{report.stopped} after {report.steps} steps, {report.samples} samples, {report.seconds / 60:.1f} minutes")
+    typer.echo(
+        f"{report.stopped} after {report.steps} steps, {report.samples} samples, {report.seconds / 60:.1f} minutes"
+    )
     if report.best is not None:
         measures = ", ".join(f"{name} {value:.3g}" for name, value in report.best[1].items())
         typer.echo(f"best validation, at step {report.best[0]}: {measures}")

@@ -53,7 +53,9 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     dino: Path | None = Field(default=None, description="Weights of DINOv2 as timm publishes them, for `base`.")
 
 
-def build_training(kind: Kind, told: dict[str, Any], *, size: str = "mini", settings: list[str] | None = None) -> TrainingConfig:
+def build_training(
+    kind: Kind, told: dict[str, Any], *, size: str = "mini", settings: list[str] | None = None
+) -> TrainingConfig:
     """The config of a training.
 
     Args:

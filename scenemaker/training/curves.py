@@ -52,7 +52,9 @@ class Curves:
         self._line({"step": step, "seconds": round(seconds, 3), **_finite(values)})
 
     def validation(self, step: int, seconds: float, measures: Mapping[str, float]) -> None:
-        """One validation; the table is written anew."""
+        """One validation; the table is written anew. One of this step that is in the log already stays."""
+        if self._validations and self._validations[-1]["step"] == step:
+            return
         self._point("validation", step, measures)
         line = {"step": step, "seconds": round(seconds, 3), "validation": _finite(measures)}
         self._line(line)

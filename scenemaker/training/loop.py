@@ -102,19 +102,14 @@ def train(
         stop = stack.enter_context(stop_signals())
 
         losses: Mapping[str, float] = {}
-        while True:
-            before, stopped = run.seconds, run.tick(stop)
-            if stopped:
-                break
+        while not (stopped := run.tick(stop)):
+            if run.validation_due:
+                run.validate(curves)
+            if run.saving_due:
+                run.save()
             losses = run.advance(list(islice(batches, options.accumulate)))
             if curves and crossed(run.step - 1, run.step, options.log_steps):
                 curves.step(run.step, run.seconds, losses)
-            if crossed(run.step - 1, run.step, options.validate_steps) or crossed(
-                before, run.seconds, options.validate_minutes and 60 * options.validate_minutes
-            ):
-                run.validate(curves)
-            if crossed(before, run.seconds, 60 * options.save_minutes):
-                run.save()
             if progress and main:
                 progress(Progress(step=run.step, loss=losses["loss"], lr=losses["lr"], **run.pace()))
         if stopped == "done":

@@ -18,7 +18,7 @@ import torch  # noqa: E402
 
 from scenemaker.training.checkpoints import load_checkpoint, newest, save_checkpoint  # noqa: E402
 from scenemaker.training.curves import Curves  # noqa: E402
-from scenemaker.training.schedule import spent  # noqa: E402
+from scenemaker.training.schedule import crossed, spent  # noqa: E402
 from scenemaker.training.stepper import Stepper  # noqa: E402
 from scenemaker.training.stopping import Stop  # noqa: E402
 
@@ -47,7 +47,7 @@ class Run:
             }
         )
         self.step, self.seconds, self.samples = 0, 0.0, 0
-        self._validated = self._saved = -1  # the step of the last one
+        self._validated, self._saved = (0, 0.0), (-1, 0.0)  # step and seconds of the last one
         self._refused = 0  # steps in a row
         self._restore(resume)
         self._first = (self.seconds, self.samples)
@@ -72,6 +72,18 @@ class Run:
     def share(self) -> float:
         """Of the budget that is spent."""
         return spent(self._options, self.step, self.seconds)
+
+    @property
+    def validation_due(self) -> bool:
+        """Whether a validation became due since the last one, by steps or by time."""
+        (step, seconds), minutes = self._validated, self._options.validate_minutes
+        by_time = crossed(seconds, self.seconds, minutes and 60 * minutes)
+        return by_time or crossed(step, self.step, self._options.validate_steps)
+
+    @property
+    def saving_due(self) -> bool:
+        """Whether a checkpoint became due since the last one."""
+        return crossed(self._saved[1], self.seconds, 60 * self._options.save_minutes)
 
     def advance(self, batches: Sequence[Any]) -> dict[str, float]:
         """Does one step and returns its losses."""
@@ -100,20 +112,20 @@ class Run:
 
     def validate(self, curves: Curves | None) -> None:
         """Measures the averaged weights, unless that was done at this step; in the main process, the others wait."""
-        if self._validated == self.step:
+        if self._validated[0] == self.step:
             return
         if curves is not None:
             with self._memory_errors(), self._stepper.averaged() as model:
                 measures = self._stepper.task.validate(model)
             curves.validation(self.step, self.seconds, measures)
             logger.info("step %d: %s", self.step, ", ".join(f"{k} {v:.4g}" for k, v in measures.items()))
-        self._validated = self.step
+        self._validated = (self.step, self.seconds)
         self._process.wait_for_everyone()
 
     def save(self) -> tuple[Path, ...]:
         """Writes checkpoint and averaged weights, unless that was done at this step; main process, the others wait."""
         folder, weights = self._out / CHECKPOINTS, self._out / WEIGHTS
-        if self._saved != self.step and self._process.is_main_process:
+        if self._saved[0] != self.step and self._process.is_main_process:
             state = {
                 **self._result,
                 "budget": self._options.budget,
@@ -127,7 +139,7 @@ class Run:
                 self._stepper.task.write(model, weights, _plain(training))
             tensors, keep = self._stepper.tensors(), self._options.keep
             save_checkpoint(folder, self.step, tensors, state, part_mib=self._options.part_mib, keep=keep)
-        self._saved = self.step
+        self._saved = (self.step, self.seconds)
         self._process.wait_for_everyone()
         return folder, weights
 
@@ -142,7 +154,7 @@ class Run:
         _same_result(self._result, facts)
         self._stepper.load(tensors)
         self.step, self.seconds, self.samples = facts["step"], facts["seconds"], facts["samples"]
-        self._validated, self._saved = facts["validated"], self.step
+        self._validated, self._saved = tuple(facts["validated"]), (self.step, self.seconds)
         logger.info("goes on from %s", path)
         if facts["budget"] != self._options.budget:
             logger.warning("the budget is now %s; it was %s", self._options.budget, facts["budget"])

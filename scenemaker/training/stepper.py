@@ -60,10 +60,7 @@ class Stepper:
         self.parameters = {names[p]: p for group in groups for p in group["params"]}  # in the optimizer's order
         on_gpu = self.device.type == "cuda"
         self.optimizer = torch.optim.AdamW(groups, lr=options.lr, betas=options.betas, fused=on_gpu)
-        loss = _Loss(task, options.precision, self.device.type)
-        if options.compile:
-            loss.compile()
-        self.loss = self.accelerator.prepare_model(loss)
+        self.loss = self.accelerator.prepare_model(_Loss(task, options, self.device.type))
         self.average = Average(self.parameters)
 
     @property
@@ -152,14 +149,15 @@ class Stepper:
 class _Loss(nn.Module):
     """The task's loss as the forward pass of a module, so that processes may share its gradients."""
 
-    def __init__(self, task: Task, precision: str, kind: str) -> None:
+    def __init__(self, task: Task, options: TrainOptions, kind: str) -> None:
         super().__init__()
-        self.model, self._task, self._kind, self._bf16 = task.model, task, kind, precision == "bf16"
+        self.model = task.model
+        self._kind, self._bf16 = kind, options.precision == "bf16"
+        self._loss = torch.compile(task.loss) if options.compile else task.loss
 
     def forward(self, batch: Any, generator: torch.Generator) -> tuple[Tensor, Mapping[str, Tensor]]:
         with torch.autocast(self._kind, torch.bfloat16, enabled=self._bf16):
-            loss, parts = self._task.loss(batch, generator)
-        return loss.float(), parts
+            return self._loss(batch, generator)
 
 
 def samples_of(batch: Any) -> int:

@@ -22,7 +22,11 @@ class Task(Protocol):
     """
 
     name: str
-    model: nn.Module
+
+    @property
+    def model(self) -> nn.Module:
+        """See above."""
+        ...
 
     def parameters(self) -> Sequence[tuple[Sequence[nn.Parameter], float]]:
         """Groups of trained parameters, each with its factor of the learning rate."""

@@ -112,7 +112,9 @@ def test_an_index_that_promises_more_than_the_parts_hold(tmp_path):
     state = json.loads((path / "state.json").read_text())
     for shapes in ({**state["shapes"], "a": [3, 3]}, {**state["shapes"], "c": [1]}, {"a": [2, 3]}):
         (path / "state.json").write_text(json.dumps({**state, "shapes": shapes}))
-        with pytest.raises(CacheError, match=f"expected a whole checkpoint with {path / 'state.json'}; got shapes that"):
+        with pytest.raises(
+            CacheError, match=f"expected a whole checkpoint with {path / 'state.json'}; got shapes that"
+        ):
             load_checkpoint(path)
 
 

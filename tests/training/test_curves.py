@@ -66,6 +66,15 @@ def test_a_log_killed_within_its_last_line_goes_on_whole(tmp_path):
     assert [v["step"] for v in lines(tmp_path)] == [1, 2, 3, 4]
 
 
+def test_a_validation_that_is_made_again_after_a_resume_stands_once(tmp_path):
+    write(tmp_path, 0, range(1, 5), validate=(4,))
+    curves = Curves(tmp_path, 4)
+    curves.validation(4, 7.0, {"rotation_deg": 96.0, "adds": 0.04})
+    curves.validation(5, 8.0, {"rotation_deg": 95.0, "adds": 0.05})
+    curves.close()
+    assert [v["step"] for v in lines(tmp_path) if "validation" in v] == [4, 5]
+
+
 def test_the_best_is_the_lowest_first_measure(tmp_path):
     curves = Curves(tmp_path, 0)
     assert curves.best is None

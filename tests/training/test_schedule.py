@@ -111,7 +111,15 @@ def test_options_need_a_budget_and_know_their_fields():
 
 def test_which_options_shape_the_result():
     base = TrainOptions(steps=10)
-    same = {"steps": 20, "minutes": 3.0, "pause_minutes": 1.0, "log_steps": 3, "part_mib": 1.0, "keep": 2, "prefetch": 0}
+    same = {
+        "steps": 20,
+        "minutes": 3.0,
+        "pause_minutes": 1.0,
+        "log_steps": 3,
+        "part_mib": 1.0,
+        "keep": 2,
+        "prefetch": 0,
+    }
     assert TrainOptions(**(base.model_dump() | same)).result() == base.result()
     assert base.model_copy(update={"accumulate": 2}).result(1) == base.result(2)
     for name, value in {"lr": 1.0, "seed": 1, "precision": "bf16", "clip": 2.0, "ema": 0.5, "accumulate": 2}.items():

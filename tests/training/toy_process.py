@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from toy_task import ToyTask
@@ -16,8 +17,9 @@ OPTIONS = TrainOptions(steps=12, warmup=3, log_steps=1, validate_steps=4)
 
 def main(folder: Path) -> None:
     rank = os.environ["RANK"]
-    straight = ToyTask()
-    train(straight, OPTIONS, folder / f"straight-{rank}")
+    straight, started = ToyTask(), time.monotonic()
+    report = train(straight, OPTIONS, folder / f"straight-{rank}")
+    (folder / f"times-{rank}.txt").write_text(f"{time.monotonic() - started} {report.seconds}")
     # the signal comes to the last process alone: all have to stop after the same step
     stopped = train(ToyTask(signal_at_loss=5 if rank == "1" else None), OPTIONS, folder / "resumed")
     resumed = ToyTask()

@@ -38,6 +38,9 @@ class SplatConfig(BaseModel, frozen=True, extra="forbid"):
     footprint: int = Field(
         default=1, ge=0, le=4, description="Gaps of up to 2 footprint pixels between points are closed."
     )
+    centred: bool = Field(
+        default=False, description="Masks end where the object does, not with the last pixel that a point falls into."
+    )
     observed: int = Field(default=256, ge=0, description="Observed points per object, from its visible pixels.")
     fov_deg: tuple[float, float] = Field(default=(35.0, 65.0), description="Horizontal field of view.")
     elevation_deg: tuple[float, float] = Field(default=(15.0, 60.0), description="Of the camera (SceneMaker, 3.3.2).")
@@ -245,10 +248,11 @@ class SplatSource:
         c = self.config
         B, n = p_cam.shape[:2]
         r = c.footprint
-        H, W = c.height + 4 * r, c.width + 4 * r  # a margin, whose points reach into the picture
+        # a margin, whose points reach into the picture; for centred masks cells lie between the centres of pixels
+        H, W = c.height + 4 * r + c.centred, c.width + 4 * r + c.centred
         x, y, z = p_cam.unbind(-1)
-        u = (K[:, None, None, 0, 0] * x / z + (c.width / 2 + 2 * r)).floor()
-        v = (K[:, None, None, 1, 1] * y / z + (c.height / 2 + 2 * r)).floor()
+        u = (K[:, None, None, 0, 0] * x / z + (c.width / 2 + 2 * r + c.centred / 2)).floor()
+        v = (K[:, None, None, 1, 1] * y / z + (c.height / 2 + 2 * r + c.centred / 2)).floor()
         ok = present[..., None] & (z > 1e-3) & (u >= 0) & (u < W) & (v >= 0) & (v < H)
         slot = torch.arange(B * n, device=z.device).view(B, n, 1)
         at = torch.where(ok, (slot * H + v.long()) * W + u.long(), B * n * H * W)  # the last cell takes the rest
@@ -262,6 +266,7 @@ class SplatSource:
             near = near[..., r:-r, r:-r]
             steep = 3 * r * near / K[:, 0, 0, None, None, None]  # depth across the window on a surface of 70 degrees
             own = torch.where(closed, torch.where(own <= near + steep, own, near), torch.inf)
+        own = _at_centres(own, K[:, 0, 0, None, None, None]) if c.centred else own
         depth, first = own.min(1)
         seen = depth.isfinite()
         labels = torch.where(seen, first + 1, 0)
@@ -297,6 +302,19 @@ def _least(x: Tensor, window: int, dim: int) -> Tensor:
     for k in range(1, window):
         out = torch.minimum(out, x.narrow(dim, k, length))
     return out
+
+
+def _at_centres(cells: Tensor, focal: Tensor) -> Tensor:
+    """(B, n, H, W) depth at the centres of pixels from that of the (H + 1, W + 1) cells whose corners they are.
+
+    A cell that any point falls into reaches half a cell beyond the object, in the mean; a centre with such cells on all
+    four sides is half a cell inside of that. Its depth is the mean of the cells, but those of a surface far behind.
+    """
+    four = torch.stack([cells[..., :-1, :-1], cells[..., :-1, 1:], cells[..., 1:, :-1], cells[..., 1:, 1:]])
+    near = four.amin(0)
+    same = four <= near + 3 * near / focal  # as steep as 70 degrees
+    mean = torch.where(same, four, 0).sum(0) / same.sum(0)
+    return torch.where(four.isfinite().all(0), mean, torch.inf)
 
 
 def _rotations(B: int, n: int, upright: float, generator: torch.Generator, device: torch.device) -> Tensor:

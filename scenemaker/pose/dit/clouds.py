@@ -6,7 +6,7 @@ list, so that nothing is padded and nothing loops over objects. Time grows with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scenemaker.errors import needs
 
@@ -64,14 +64,14 @@ class Candidates:
         return Candidates(points=points, row=row, key=key)
 
 
-def make_clouds(layout: Layout, observed: Candidates, unseen: Candidates, points: int, scene_points: int) -> Clouds:
+def make_clouds(layout: Layout, observed: Candidates, rays: Candidates, points: int, scene_points: int) -> Clouds:
     """Clouds of all objects, and the frames that follow from them.
 
     Args:
         layout: Which scene each object belongs to.
         observed: Observed points; flying ones, farther than ``FAR`` radii from the centre, are left out.
-        unseen: For each object, at least one ray (z = 1) on which it lies. They serve objects without observed points:
-            put at the depth of the median object of its scene, at depth 1 where nothing of the scene was observed.
+        rays: Of each object without observed points, at least one on which it lies (z = 1). Its points are put there
+            at the depth of the median object of its scene, at depth 1 where nothing of the scene was observed.
         points: At most so many per object (P); fewer stay fewer.
         scene_points: Per scene (M), the same number of each object as far as it has them, repeated when too few.
     """
@@ -84,8 +84,7 @@ def make_clouds(layout: Layout, observed: Candidates, unseen: Candidates, points
     if not known.all():
         some = torch.bincount(layout.scene[known], minlength=len(layout.counts)) > 0  # (B,)
         depth = torch.where(some, frame.c[:, 2], 1.0)[layout.scene]  # (N,)
-        guess = unseen.where(~known[unseen.row])
-        guess = Candidates(points=guess.points * depth[guess.row, None], row=guess.row, key=guess.key)
+        guess = replace(rays, points=rays.points * depth[rays.row, None])
         observed = (observed + guess).shuffled()
         cloud, count = _padded(observed, N, points)
         centre, radius = object_frame(cloud, count)

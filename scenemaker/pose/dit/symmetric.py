@@ -17,11 +17,11 @@ def nearest_symmetric(R: Tensor, symmetries: Tensor, axis: Tensor, rot6d: Tensor
     """(N, S, 3, 3): of all R g A(theta) that whose rot6d is nearest to each of S drawn ones.
 
     All rot6d of rotations are equally long, so that the nearest one has the largest inner product. With the drawn
-    columns and a zero one in M, C = (R g)^T M, and
-    A(theta) = a a^T + cos(theta) (1 - a a^T) + sin(theta) [a]x it is
+    columns and a zero one in M, and C = (R g)^T M,
 
+        A(theta) = a a^T + cos(theta) (1 - a a^T) + sin(theta) [a]x,
         <R g A(theta), M> = <A(theta), C> = along + cos(theta) even + sin(theta) odd,
-        along = a^T C a,    even = tr C - along,    odd = <[a]x, C>,
+        along = a^T C a,    even = tr C - along,    odd = <[a]x, C>:
 
     largest at theta = atan2(odd, even), with along + sqrt(even^2 + odd^2).
 
@@ -42,7 +42,6 @@ def nearest_symmetric(R: Tensor, symmetries: Tensor, axis: Tensor, rot6d: Tensor
     product = torch.where(round_[:, None, None], along + torch.hypot(even, odd), trace)  # (N, S, G)
     best = product.argmax(-1, keepdim=True)  # (N, S, 1)
     theta = torch.atan2(odd.gather(-1, best), even.gather(-1, best))[..., 0]  # (N, S)
-    theta = theta * round_[:, None]
     chosen = Rg.gather(1, best[..., None].expand(*best.shape[:2], 3, 3))  # (N, S, 3, 3)
     return chosen @ _about(axis, theta)  # (N, S, 3, 3)
 
@@ -55,7 +54,7 @@ def _cross(axis: Tensor) -> Tensor:
 
 
 def _about(axis: Tensor, theta: Tensor) -> Tensor:
-    """(N, S, 3, 3) rotations about unit axes (N, 3) by angles (N, S) (Rodrigues); 1 where the angle is 0."""
+    """(N, S, 3, 3) rotations about unit axes (N, 3) by angles (N, S) (Rodrigues); 1 where the axis is 0."""
     K = _cross(axis)[:, None]  # (N, 1, 3, 3)
     sin, cos = theta.sin()[..., None, None], theta.cos()[..., None, None]  # (N, S, 1, 1)
     return torch.eye(3, dtype=K.dtype, device=K.device) + sin * K + (1 - cos) * (K @ K)  # (N, S, 3, 3)

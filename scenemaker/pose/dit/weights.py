@@ -25,7 +25,17 @@ from scenemaker.pose.dit.encoders.geometry import GeometryVAE  # noqa: E402
 from scenemaker.pose.dit.encoders.images import ImageEncoders  # noqa: E402
 from scenemaker.pose.dit.encoders.points import PointEncoder  # noqa: E402
 from scenemaker.pose.dit.pose_model import PoseModel  # noqa: E402
-from scenemaker.pose.dit.weights_file import ANEW, ENCODER, MODEL, config_of, fill, read, state_digest, write  # noqa: E402
+from scenemaker.pose.dit.weights_file import (  # noqa: E402
+    ANEW,
+    ENCODER,
+    MODEL,
+    config_of,
+    fill,
+    read,
+    read_metadata,
+    state_digest,
+    write,
+)
 
 KINDS: dict[str, tuple[type[BaseModel], type[nn.Module]]] = {
     "geometry": (GeometryConfig, GeometryVAE),
@@ -125,7 +135,7 @@ def read_facts(path: Path) -> dict[str, Any]:
     Raises:
         InputError: Not a weights file of this library.
     """
-    metadata, _ = read(path, None)
+    metadata = read_metadata(path, None)
     return {**metadata, "config": json.loads(metadata["config"]), "facts": json.loads(metadata["facts"])}
 
 

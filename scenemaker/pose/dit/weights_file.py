@@ -46,8 +46,19 @@ def write(
     write_atomic(path, save(tensors, {**metadata, **texts}))
 
 
-def read(path: Path, form: str | None) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Metadata and tensors of a file of format ``form``, or of either where it is None.
+def read(path: Path, form: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Metadata and tensors of a file of format ``form``.
+
+    Raises:
+        InputError: Not such a file, or a damaged one.
+    """
+    metadata = read_metadata(path, form)
+    with safe_open(path, "pt") as file:
+        return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def read_metadata(path: Path, form: str | None) -> dict[str, str]:
+    """Metadata of a whole file of format ``form``, or of either where it is None.
 
     Raises:
         InputError: Not such a file, or a damaged one.
@@ -56,13 +67,13 @@ def read(path: Path, form: str | None) -> tuple[dict[str, str], dict[str, Tensor
         _check_whole(path)
         with safe_open(path, "pt") as file:
             metadata = dict(file.metadata() or {})
-            _check_format(metadata, form, path)
-            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except OSError as error:
         got = error.strerror or str(error)
         raise InputError(expected(f"a weights file at {path}", got=got, remedy="check the path")) from error
     except SafetensorError as error:
         raise InputError(expected(f"a safetensors file at {path}", got=str(error), remedy=ANEW)) from error
+    _check_format(metadata, form, path)
+    return metadata
 
 
 def _check_whole(path: Path) -> None:
@@ -126,9 +137,7 @@ def fill(state: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Path)
     faults = {
         "missing": state.keys() - both,
         "unexpected": tensors.keys() - both,
-        "of another shape": {
-            f"{name} {came} for {needed}" for name, (came, needed) in shapes.items() if came != needed
-        },
+        "of another shape": misfits,
     }
     if any(faults.values()):
         got = "; ".join(f"{len(names)} {what} ({_first(sorted(names))})" for what, names in faults.items() if names)

@@ -20,7 +20,7 @@ Its weights expect some things that the paper does not say or that are plain mis
 ``stretched-picture``   The picture is brought to 512 x 512 without keeping its proportions.
 ``unfinished-flow``     50 steps of 0.01998 end at noise level 0.001, which is left.
 ``no-posed-geometry``   Shape tokens never see the cross-attentions; what comes out of them is thrown away.
-``levelled-targets``    With ``only_use_pitch`` targets are levelled with gravity while clouds stay in the camera's axes.
+``levelled-targets``    With ``only_use_pitch`` targets are levelled with gravity, clouds stay in the camera's axes.
 ======================  ===============================================================================================
 
 Not kept, because no weight needs it: unseeded noise, the extra reach of ``torch.cross`` in batches of three, the half

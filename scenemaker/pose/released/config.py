@@ -241,10 +241,10 @@ def parse_config(tree: dict[str, Any]) -> ReleasedConfig:
     values["cross_rope"] = _option(tree, "system.denoiser_model", "use_cross_rope", False) if mlp else values["rope"]
     weighting = _option(tree, "system", "weighting_scheme", "logit_normal")
     values["weighting"] = "cosmap" if weighting == "cosmap" else "none"
-    return _built(values)
+    return _built(values, _option(tree, "data", "image_height", 768))
 
 
-def _built(flat: dict[str, Any]) -> ReleasedConfig:
+def _built(flat: dict[str, Any], height: Any) -> ReleasedConfig:
     """The config of names and values, checked for what must agree."""
     nested: dict[str, Any] = {}
     for name, value in flat.items():
@@ -261,6 +261,8 @@ def _built(flat: dict[str, Any]) -> ReleasedConfig:
         raise ConfigError(expected("options of a released pose model", got=first, remedy=remedy)) from None
     if config.attn_mode == "object" and config.block_mode != "sep_mlp":
         _refuse("system.denoiser_model.attn_mode", "scene", "object")
+    if height != config.picture_px:
+        _refuse("data.image_height", config.picture_px, height)
     tokens = (config.dino_px // config.dino.patch_size) ** 2 + 1
     if tokens != config.image_tokens:
         _refuse("system.denoiser_model.num_img_latents", tokens, config.image_tokens)

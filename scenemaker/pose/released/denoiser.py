@@ -126,14 +126,14 @@ class Block(nn.Module):
             kv: Of ``keys_values``.
         """
         local, scene = kv
-        shift, scale, gate, shift_mlp, scale_mlp, gate_mlp = (time + self.scale_shift_table).unbind(1)  # (N, d) each
+        shift, scale, gate, shift_mlp, scale_mlp, gate_mlp = (time + self.scale_shift_table).chunk(6, 1)  # (N, 1, d)
         h = modulate(self.norm1(x), shift, scale)  # (N, L, d)
         h = self._within(self.attn, h, tables.own) if self.per_object else self._among_all(h, groups, tables.all)
-        x = x + gate[:, None] * h  # (N, L, d)
+        x = x + gate * h  # (N, L, d)
         if self.parts.local_self:
-            shift, scale, gate = (time[:, :3] + self.scale_shift_table_obj).unbind(1)  # (N, d) each
+            shift, scale, gate = (time[:, :3] + self.scale_shift_table_obj).chunk(3, 1)  # (N, 1, d)
             h = modulate(self.norm_obj(x), shift, scale)  # (N, L, d)
-            x = x + gate[:, None] * self._within(self.attn_obj, h, tables.own)  # (N, L, d)
+            x = x + gate * self._within(self.attn_obj, h, tables.own)  # (N, L, d)
 
         pose, shape = x[:, :POSE], x[:, POSE:]  # (N, 3, d), (N, G, d): quirk `no-posed-geometry`
         rotation, rest = pose[:, :1], pose[:, 1:]  # (N, 1, d), (N, 2, d)
@@ -143,7 +143,7 @@ class Block(nn.Module):
         asking = torch.cat([rotation, rest], 1) if self.parts.rotation_global else rest  # (N, 3 or 2, d)
         asking = asking + self.cross_attn_trans(asking, scene, _first(tables.asks, asking.shape[1]))
         x = torch.cat([asking, shape] if self.parts.rotation_global else [rotation, asking, shape], 1)  # (N, L, d)
-        return x + gate_mlp[:, None] * self.mlp(modulate(self.norm2(x), shift_mlp, scale_mlp))  # (N, L, d)
+        return x + gate_mlp * self.mlp(modulate(self.norm2(x), shift_mlp, scale_mlp))  # (N, L, d)
 
     def _among_all(self, h: Tensor, groups: tuple[Tensor, ...], table: Table | None) -> Tensor:
         """Attention among all tokens of all objects of a scene, (N, L, d)."""
@@ -162,11 +162,11 @@ class Block(nn.Module):
 
     def _injected(self, visible: Tensor, time: Tensor) -> Tensor:
         """(N, 2, d) added to translation and size: MLPs of centre and size (N, 2, d) of the visible cloud alone."""
-        table = (time + self.scale_shift_table_trans).unbind(1)  # 6 of (N, d)
+        table = (time + self.scale_shift_table_trans).chunk(6, 1)  # 6 of (N, 1, d)
         (shift_t, scale_t, gate_t), (shift_s, scale_s, gate_s) = table[:3], table[3:]
         centre = self.mlp_trans(modulate(self.norm_trans(visible[:, :1]), shift_t, scale_t))  # (N, 1, d)
         size = self.mlp_size(modulate(self.norm_size(visible[:, 1:]), shift_s, scale_s))  # (N, 1, d)
-        return torch.cat([gate_t[:, None] * centre, gate_s[:, None] * size], 1)  # (N, 2, d)
+        return torch.cat([gate_t * centre, gate_s * size], 1)  # (N, 2, d)
 
 
 class FinalLayer(nn.Module):
@@ -179,7 +179,7 @@ class FinalLayer(nn.Module):
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
         """(N, L, channels) of tokens (N, L, d) and time (N, d)."""
-        shift, scale = (time[:, None] + self.scale_shift_table).unbind(1)  # (N, d) each
+        shift, scale = (time[:, None] + self.scale_shift_table).chunk(2, 1)  # (N, 1, d)
         return self.linear(modulate(self.norm_final(x), shift, scale))  # (N, L, channels)
 
 

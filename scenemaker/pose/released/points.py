@@ -37,7 +37,7 @@ class PointMlp(nn.Module):
 
     def forward(self, cloud: Tensor) -> Tensor:
         """(N, P, c) of points (N, P, 3)."""
-        return self.input_proj(fourier(cloud))  # (N, P, c)
+        return self.input_proj(fourier(cloud).to(next(self.parameters()).dtype))  # (N, P, c)
 
 
 class HeadedAttention(nn.Module):
@@ -98,8 +98,9 @@ class PointEmbed(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """(N, P, d) of points (N, P, 3)."""
-        angle = points @ self.basis  # (N, P, 24)
-        return self.mlp(torch.cat([angle.sin(), angle.cos(), points], -1))  # (N, P, d)
+        angle = points @ self.basis.to(points)  # (N, P, 24)
+        waves = torch.cat([angle.sin(), angle.cos(), points], -1)  # (N, P, 51)
+        return self.mlp(waves.to(self.mlp.weight.dtype))  # (N, P, d)
 
 
 class VecSetEncoder(nn.Module):

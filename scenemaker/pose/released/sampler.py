@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from scenemaker.errors import needs
 
 needs("torch", "models")
@@ -40,9 +42,9 @@ def sample(
     context = denoiser.context(encoded.tokens, cache=cache)
     nothing = denoiser.context(torch.zeros_like(encoded.tokens[:1]), cache=cache).expand(len(noise))
     levels = torch.linspace(1.0, LAST, steps + 1, dtype=torch.float64).tolist()
-    x = noise.to(encoded.tokens)  # (N, 10)
-    for level, after in zip(levels[:-1], levels[1:], strict=True):
-        t = torch.full((scenes,), level, device=x.device)  # (B,)
+    x = noise.to(encoded.tokens.device, torch.promote_types(encoded.tokens.dtype, torch.float32))  # (N, 10)
+    for level, after in pairwise(levels):
+        t = torch.full((scenes,), 1000 * level, device=x.device)  # (B,)
         v = model.velocity(x, t, encoded, context)  # (N, 10)
         if scale != 1:
             without = model.velocity(x, t, encoded, nothing)  # (N, 10)

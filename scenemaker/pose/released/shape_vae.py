@@ -45,7 +45,7 @@ class SurfaceEncoder(nn.Module):
     def _points(self, surface: Tensor, project: nn.Linear) -> tuple[Tensor, Tensor]:
         """All points embedded (N, P, d), and those of the farthest (N, K, d)."""
         xyz, normal = surface[..., :3], surface[..., 3:]
-        data = project(torch.cat([fourier(xyz), normal], -1))  # (N, P, d)
+        data = project(torch.cat([fourier(xyz), normal], -1).to(project.weight.dtype))  # (N, P, d)
         everywhere = torch.ones(xyz.shape[:2], dtype=torch.bool, device=xyz.device)  # (N, P)
         index = farthest_points(xyz, everywhere, min(self.queries, xyz.shape[1]))  # (N, K)
         return data, data.gather(1, index[..., None].expand(-1, -1, data.shape[-1]))

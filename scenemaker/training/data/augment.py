@@ -9,9 +9,11 @@ from scenemaker.errors import needs
 needs("torch", "train")
 import torch  # noqa: E402
 
+from scenemaker.pose.dit.config import PoseModelConfig  # noqa: E402
+from scenemaker.pose.dit.types import PoseBatch  # noqa: E402
 from scenemaker.training.data.augment_pictures import PictureAugment, worse_pictures  # noqa: E402
 from scenemaker.training.data.augment_shapes import ShapeAugment, worse_shapes  # noqa: E402
-from scenemaker.training.data.chance import Chance  # noqa: E402
+from scenemaker.training.data.chance import Chance, seed_of  # noqa: E402
 from scenemaker.training.data.posed import Posed  # noqa: E402
 
 
@@ -31,3 +33,9 @@ def augmented(posed: Posed, config: Augment, chance: Chance) -> Posed:
     """Scenes made worse, poses still place their shapes. Pictures come first: clouds are of the true shapes."""
     with torch.no_grad():
         return worse_shapes(worse_pictures(posed, config.pictures, chance), config.shapes, chance)
+
+
+def batch_of(posed: Posed, augment: Augment, config: PoseModelConfig, *what: int) -> PoseBatch:
+    """Scenes made worse and ready for the encoders; numbers (seed, rank, step) decide all draws."""
+    posed = augmented(posed, augment, Chance(posed.t.device, *what, "augment"))
+    return posed.batch(config, torch.Generator().manual_seed(seed_of(*what, "inputs")))

@@ -134,15 +134,12 @@ def resized(posed: Posed, level: Tensor, chance: Chance) -> Posed:
     steps = torch.where(chance.yes(0.5, N), steps, -steps)
     by_label = steps.new_zeros(len(labels), 1 + max(layout.counts), dtype=torch.int16)  # (B, n + 1), 0 of background
     by_label[layout.scene, 1 + layout.index] = steps.to(torch.int16)
-    code = torch.arange(by_label.numel(), device=steps.device).view_as(by_label)  # (B, n + 1) a number of each label
+    scene = torch.arange(len(labels), device=labels.device)[:, None, None]
     now = labels
     for k in range(1, int(steps.abs().max()) + 1):  # squares and diamonds by turns make discs
-        allowed = by_label.flatten()[now + code[:, :1, None]]  # (B, H, W) steps of the label at each pixel
-        small = now.to(torch.int16)
-        around = neighbours(small, corners=k % 2 == 0)
-        lost = (allowed <= -k) & _any([n != small for n in around])
-        growing = small * (allowed >= k)
-        grown = torch.stack(neighbours(growing, corners=k % 2 == 0)).amax(0)  # (B, H, W)
+        small, allowed = now.to(torch.int16), by_label[scene, now]  # (B, H, W) steps of the label at each pixel
+        lost = (allowed <= -k) & _any([n != small for n in neighbours(small, corners=k % 2 == 0)])
+        grown = torch.stack(neighbours(small * (allowed >= k), corners=k % 2 == 0)).amax(0)  # (B, H, W)
         now = torch.where(now > 0, now * ~lost, grown.long())
     vanished = torch.cat([pixel_counts(now, layout) < LEAST_PX, steps.new_zeros(1, dtype=torch.bool)])  # (N + 1,)
     now = torch.where(vanished[owners(labels, layout)] & (now == 0), labels, now)

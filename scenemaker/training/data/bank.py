@@ -126,7 +126,7 @@ class ObjectBank(PointBank):
             "axis": at_home.axis,
             "pivot": at_home.pivot,
         }
-        write_atomic(Path(path), save(tensors, {"kind": KIND, "keys": json.dumps(self.keys)}))
+        write_atomic(Path(path), save(tensors, {"facts": json.dumps({"kind": KIND, "keys": self.keys})}))
         return Path(path)
 
     @classmethod
@@ -138,19 +138,18 @@ class ObjectBank(PointBank):
         """
         try:
             with safe_open(str(path), "pt") as file:
-                facts = file.metadata() or {}
+                facts = json.loads((file.metadata() or {}).get("facts", "{}"))  # one entry: their order is random
                 if facts.get("kind") != KIND:
                     got = f"{path}: {facts.get('kind', 'another file')}"
                     raise InputError(expected("an object bank", got=got, remedy="build it again"))
                 read = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            keys = json.loads(facts["keys"])
             points, normals = read["points"].float() * STEP, read["normals"].float()
             rows = read["symmetries"].split(read["counts"].tolist())
             symmetries = torch.eye(3).repeat(len(rows), max(map(len, rows)), 1, 1)  # (M, G, 3, 3)
             for row, R in zip(symmetries, rows, strict=True):
                 row[: len(R)] = R
             normals = torch.nn.functional.normalize(normals, dim=-1)
-            return cls(torch.cat([points, normals], -1), keys, symmetries, read["axis"], read["pivot"])
+            return cls(torch.cat([points, normals], -1), facts["keys"], symmetries, read["axis"], read["pivot"])
         except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
             if isinstance(error, InputError):
                 raise

@@ -69,7 +69,7 @@ def _front(p: Tensor, view: Tensor, depth: Tensor) -> Tensor:
     right = normalize(torch.linalg.cross(view, helper), dim=-1)
     down = torch.linalg.cross(view, right)
     uv = torch.stack([(p * right[:, None]).sum(-1), (p * down[:, None]).sum(-1)], -1)  # (N, Q, 2) within +-0.87
-    cell = ((uv + 1) / 2 * CELLS).long().clamp(0, CELLS - 1)  # (N, Q, 2)
+    cell = ((uv / 1.8 + 0.5) * CELLS).long().clamp(0, CELLS - 1)  # (N, Q, 2)
     at = cell[..., 0] * CELLS + cell[..., 1]  # (N, Q)
     nearest = torch.full((N, CELLS**2), torch.inf, device=p.device).scatter_reduce_(1, at, depth, "amin")
     return depth <= nearest.gather(1, at) + THICK

@@ -18,17 +18,6 @@ LEAST_PX = 12  # an object of fewer pixels is taken for not seen: nobody would a
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class PivotedBatch(PoseBatch):
-    """A ``PoseBatch`` that also knows the point about which symmetries turn.
-
-    Attributes:
-        pivot: (N, 3) in ``obj``; a symmetric rotation needs the translation of ``symmetries.equivalent_t``.
-    """
-
-    pivot: Tensor
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
 class Posed(_Movable):
     """Pictures with the true poses of their N objects in ``cam``: p_cam = R (s p_obj) + t.
 
@@ -54,18 +43,18 @@ class Posed(_Movable):
         p = self.s[:, None, None] * self.pictures.geometry[..., :3]  # (N, Q, 3)
         return p @ self.R.mT + self.t[:, None]
 
-    def batch(self, config: PoseModelConfig, generator: torch.Generator) -> PivotedBatch:
+    def batch(self, config: PoseModelConfig, generator: torch.Generator) -> PoseBatch:
         """What training sees; targets are in ``scene``, whose frame the inputs decide."""
         inputs = make_inputs(self.pictures, config, generator)
         scene = inputs.layout.scene
         k, c = inputs.frame.k[scene], inputs.frame.c[scene]  # (N,), (N, 3)
-        return PivotedBatch(
+        return PoseBatch(
             inputs=inputs,
             target=Poses(R=self.R, t=(self.t - c) / k[:, None], s=self.s / k),
             symmetries=self.symmetries,
             axis=self.axis,
-            visible_fraction=self.visible_fraction,
             pivot=self.pivot,
+            visible_fraction=self.visible_fraction,
         )
 
 

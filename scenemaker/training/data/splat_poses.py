@@ -19,15 +19,15 @@ from scenemaker.data.render.splats import SplatBatch, SplatConfig, SplatSource  
 from scenemaker.errors import PlacementError, expected  # noqa: E402
 from scenemaker.pose.dit.config import PoseModelConfig  # noqa: E402
 from scenemaker.pose.dit.pictures import PosePictures  # noqa: E402
-from scenemaker.pose.dit.types import Layout  # noqa: E402
-from scenemaker.training.data.augment import Augment, augmented  # noqa: E402
+from scenemaker.pose.dit.types import Layout, PoseBatch  # noqa: E402
+from scenemaker.training.data.augment import Augment, batch_of  # noqa: E402
 from scenemaker.training.data.bank import ObjectBank  # noqa: E402
-from scenemaker.training.data.chance import Chance, seed_of  # noqa: E402
-from scenemaker.training.data.posed import LEAST_PX, PivotedBatch, Posed, rays  # noqa: E402
+from scenemaker.training.data.chance import Chance  # noqa: E402
+from scenemaker.training.data.posed import LEAST_PX, Posed, rays  # noqa: E402
 
 TRIES = 20  # batches that are drawn when all scenes of some number of objects are bad
 FAR = 3.0  # of the farthest object's depth: how far the ground is seen
-POSE_SPLATS = SplatConfig(width=128, height=96, points=1024, observed=0, tilted=0.3, stacked=0.1)
+POSE_SPLATS = SplatConfig(width=112, height=84, points=1536, observed=0, centred=True, tilted=0.3, stacked=0.1)
 
 
 class SplatPoses:
@@ -64,15 +64,13 @@ class SplatPoses:
         self.seed, self.rank, self.ground, self.device = seed, rank, ground, torch.device(device)
         self.splats = SplatSource(self.bank, splats)
 
-    def batch(self, step: int, scenes: int) -> PivotedBatch:
+    def batch(self, step: int, scenes: int) -> PoseBatch:
         """What step ``step`` sees.
 
         Raises:
             PlacementError: In all drawn scenes of some number of objects one of these is hidden.
         """
-        posed = augmented(self.posed(step, scenes), self.augment, self._chance(step, "augment"))
-        generator = torch.Generator().manual_seed(seed_of(self.seed, self.rank, step, "inputs"))
-        return posed.batch(self.config, generator)
+        return batch_of(self.posed(step, scenes), self.augment, self.config, self.seed, self.rank, step)
 
     def posed(self, step: int, scenes: int) -> Posed:
         """The exact scenes of a step, before anything is made worse."""

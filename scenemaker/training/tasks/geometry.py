@@ -39,6 +39,10 @@ class Shapes:
         """On another device."""
         return Shapes(self.points.to(device))
 
+    def __len__(self) -> int:
+        """N."""
+        return len(self.points)
+
 
 class GeometryTask:
     """Shapes of a bank, turned and stretched, through the VAE and back."""

@@ -56,6 +56,10 @@ class ImageBatch:
         """On another device."""
         return ImageBatch(crops=self.crops.to(device), pictures=self.pictures.to(device))
 
+    def __len__(self) -> int:
+        """B."""
+        return len(self.pictures.image)
+
 
 class ImageTask:
     """Crops and pictures of a source, each through its own encoder."""

@@ -188,7 +188,7 @@ def test_what_is_an_objects_own_is_marked():
         replace(features, scene_owner=(features.scene_owner + 1) % 3),
         replace(features, picture_own=1 - features.picture_own),
     ):
-        assert (velocity(dit, changed, x, t) - v)[..., 6:].abs().max() > 1e-2
+        assert (velocity(dit, changed, x, t) - v)[..., 6:].abs().max() > 1e-3
 
 
 # switches ----------------------------------------------------------------------------------------------------------
@@ -300,11 +300,11 @@ def test_blocks_start_as_the_identity_and_the_velocity_as_zero():
 def test_training_opens_the_gates():
     """A few steps on one batch: the loss falls, which it could not if zeros kept gradients away."""
     torch.manual_seed(0)
-    dit, features = PoseDiT(TINY, **CHANNELS), random_features([3, 2])
-    x, t, target = noise(5), times(2), noise(5, seed=7)
-    optimiser = torch.optim.Adam(dit.parameters(), lr=3e-3)
+    dit, features = PoseDiT(TINY, **CHANNELS), random_features([2])
+    x, t, target = noise(2, 1), times(1, 1), noise(2, 1, seed=7)
+    optimiser = torch.optim.Adam(dit.parameters(), lr=1e-2)
     losses = []
-    for _ in range(25):
+    for _ in range(12):
         loss = (velocity(dit, features, x, t) - target).square().mean()
         optimiser.zero_grad()
         loss.backward()
@@ -346,10 +346,9 @@ def test_gradients_in_bf16_reach_float32_weights():
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("counts", [[3, 3], [2, 1, 2]], ids=str)
-def test_compiles_in_one_graph(counts):
-    dit, features = random_dit(), random_features(counts)
-    x, t = noise(sum(counts)), times(len(counts))
+def test_compiles_in_one_graph():
+    dit, features = random_dit(), random_features([2, 1, 2])
+    x, t = noise(5), times(3)
     known = dit.conditions(features)
     compiled = torch.compile(dit, fullgraph=True, backend="eager")
     assert torch.allclose(compiled(x, t, known), dit(x, t, known), atol=1e-6)

@@ -44,7 +44,7 @@ def _brute(R: np.ndarray, group: np.ndarray, axis: list[float] | None, rot6d: np
 )
 def test_it_is_as_near_as_the_best_of_all(group: np.ndarray, axis: list[float] | None) -> None:
     N, S = 4, 6
-    R = Rotation.random(N, random_state=1).as_matrix()
+    R = Rotation.random(N, np.random.default_rng(1)).as_matrix()
     noise = np.random.default_rng(2).normal(size=(N, S, 6))
     a = torch.tensor(axis or [0.0, 0, 0]).expand(N, 3)
     found = nearest_symmetric(_t(R), _t(group).expand(N, -1, 3, 3), a, _t(noise))
@@ -63,7 +63,7 @@ def test_it_is_as_near_as_the_best_of_all(group: np.ndarray, axis: list[float] |
 
 
 def test_each_object_has_its_own_symmetries_and_none_keeps_the_truth() -> None:
-    R = _t(Rotation.random(3, random_state=3).as_matrix())
+    R = _t(Rotation.random(3, np.random.default_rng(3)).as_matrix())
     symmetries = torch.eye(3).repeat(3, 2, 1, 1)
     symmetries[1, 1] = torch.diag(torch.tensor([-1.0, 1, -1]))
     axis = torch.tensor([[0.0, 0, 0], [0, 0, 0], Y])
@@ -77,6 +77,6 @@ def test_each_object_has_its_own_symmetries_and_none_keeps_the_truth() -> None:
 
 
 def test_no_noise_at_all_still_gives_a_rotation() -> None:
-    R = _t(Rotation.random(2, random_state=4).as_matrix())
+    R = _t(Rotation.random(2, np.random.default_rng(4)).as_matrix())
     found = nearest_symmetric(R, torch.eye(3).expand(2, 1, 3, 3), torch.tensor([Y, [0.0, 0, 0]]), torch.zeros(2, 1, 6))
     torch.testing.assert_close(found @ found.mT, torch.eye(3).expand(2, 1, 3, 3), atol=1e-6, rtol=0)

@@ -18,7 +18,7 @@ from scenemaker.pose.dit.variables import R_from_rot6d, Variables, rot6d_from_R
 
 
 def _rotations(*shape: int, seed: int = 0) -> Tensor:
-    R = Rotation.random(math.prod(shape), random_state=seed).as_matrix()
+    R = Rotation.random(math.prod(shape), np.random.default_rng(seed)).as_matrix()
     return torch.from_numpy(R.astype(np.float32)).reshape(*shape, 3, 3)
 
 
@@ -124,6 +124,15 @@ def test_any_six_numbers_are_a_rotation(rot6d: list[float]) -> None:
     assert torch.linalg.det(R).item() == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("off", [0, 1e-7, 1e-5, 3e-4, 1e-3])
+def test_columns_that_are_nearly_parallel_are_a_rotation_too(off: float) -> None:
+    g = torch.Generator().manual_seed(0)
+    a = torch.randn(20000, 3, generator=g)
+    b = a * torch.randn(20000, 1, generator=g) + off * torch.randn(a.shape, generator=g)
+    R = R_from_rot6d(torch.cat([a, b], -1))
+    assert (R.mT @ R - torch.eye(3)).abs().amax() < 2e-6
+
+
 def test_a_wild_size_is_held() -> None:
     x = torch.zeros(2, 10)
     x[0, 9], x[1, 9] = 1e4, -1e4
@@ -134,6 +143,6 @@ def test_a_wild_size_is_held() -> None:
 
 def test_half_precision_is_decoded_in_float32() -> None:
     x = torch.randn(3, 2, 10, generator=torch.Generator().manual_seed(0)).bfloat16()
-    poses = Variables().decode(x, torch.zeros(3, 3), torch.ones(3))
+    poses = Variables().bfloat16().decode(x, torch.zeros(3, 3), torch.ones(3))
     assert poses.R.dtype == torch.float32
     torch.testing.assert_close(poses.R @ poses.R.mT, torch.eye(3).expand(3, 2, 3, 3), atol=1e-6, rtol=0)

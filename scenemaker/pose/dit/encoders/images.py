@@ -32,6 +32,14 @@ def prime_factors(n: int) -> list[int]:
     return out
 
 
+class PixelNorm(RMSNorm):
+    """Over the channels of every pixel, so that no pixel depends on those far away."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, c, H, W) -> (N, c, H, W)."""
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
 class ConvStem(nn.Module):
     """Convolutions down to one vector per patch ("Early convolutions help transformers", arXiv 2106.14881)."""
 
@@ -41,7 +49,7 @@ class ConvStem(nn.Module):
         layers: list[nn.Module] = []
         for i, s in enumerate(strides):
             out = max(8, width >> (len(strides) - i))  # doubles with every layer
-            layers += [nn.Conv2d(channels, out, 2 * s - 1, s, s - 1), nn.GroupNorm(1, out), nn.GELU()]
+            layers += [nn.Conv2d(channels, out, 2 * s - 1, s, s - 1), PixelNorm(out), nn.GELU()]
             channels = out
         self.layers = nn.Sequential(*layers, nn.Conv2d(channels, width, 1))
 
