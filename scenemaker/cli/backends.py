@@ -55,7 +55,10 @@ def backend_rows() -> list[dict[str, Any]]:
                 row["summary"], row["licence"] = registry.summary(cls), getattr(cls, "licence", "unknown")
                 config = getattr(cls, "Config", None)
                 if config is not None:
-                    row["options"] = {k: f"({f.default}) {f.description or ''}" for k, f in config.model_fields.items()}
+                    row["options"] = {
+                        k: f"({'required' if f.is_required() else f.default}) {f.description or ''}"
+                        for k, f in config.model_fields.items()
+                    }
             except (BackendNotFoundError, BackendNotInstalledError) as error:
                 row["needs"] = str(error)
             rows.append(row)

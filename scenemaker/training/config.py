@@ -30,6 +30,11 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
     colour: float = Field(default=0.5, ge=0, le=1, description="Share of batches with colour, beside those of splats.")
     held_packs: tuple[str, ...] = Field(default=(), description="Packs of meshes (PACK__NAME) that are held out.")
     held_share: float = Field(default=0.1, ge=0, lt=1, description="Share of the other objects that is held out.")
+    repeat: int | None = Field(
+        default=None,
+        ge=1,
+        description="So many batches again and again; features of frozen encoders are then computed once.",
+    )
     ground: float = Field(default=0.7, ge=0, le=1, description="Share of splat scenes with points of a ground.")
     splats: SplatConfig = Field(default=POSE_SPLATS, description="What splat scenes look like.")
     augment: Augment = Field(default_factory=Augment, description="What is made worse.")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from scenemaker.errors import InputError, expected, needs
+from scenemaker.errors import ConfigError, InputError, expected, needs
 
 needs("torch", "train")
 import torch  # noqa: E402
@@ -16,14 +16,16 @@ from torch import nn  # noqa: E402
 from scenemaker.pose.dit.encoders.geometry import GeometryVAE  # noqa: E402
 from scenemaker.pose.dit.encoders.images import ImageEncoders  # noqa: E402
 from scenemaker.pose.dit.encoders.points import PointEncoder  # noqa: E402
+from scenemaker.pose.dit.feature_cache import FeatureCache  # noqa: E402
 from scenemaker.pose.dit.pose_model import PoseModel  # noqa: E402
 from scenemaker.pose.dit.weights import adopt_encoder, load_encoder, load_model  # noqa: E402
 from scenemaker.training.config import Kind, TrainingConfig  # noqa: E402
-from scenemaker.training.sources import image_sources, open_sources, split_bank  # noqa: E402
+from scenemaker.training.sources import image_sources, open_sources, released_sources, split_bank  # noqa: E402
 from scenemaker.training.tasks.geometry import GeometryTask  # noqa: E402
 from scenemaker.training.tasks.image import ImageTask  # noqa: E402
 from scenemaker.training.tasks.points import PointsTask  # noqa: E402
 from scenemaker.training.tasks.pose import PoseTask  # noqa: E402
+from scenemaker.training.tasks.released import ReleasedTask  # noqa: E402
 from scenemaker.training.types import Task  # noqa: E402
 
 Encoder = TypeVar("Encoder", bound=nn.Module)
@@ -94,7 +96,28 @@ def _pose(config: TrainingConfig) -> Task:
         drop=config.drop,
         validate_scenes=config.validate_scenes,
         statistics=config.start is None,
+        cache=FeatureCache() if config.encoders == "frozen" and config.data.repeat is not None else None,
     )
+
+
+def _released(config: TrainingConfig) -> Task:
+    train, held_out = released_sources(config)
+    validate = min(config.validate_scenes, 16)
+    return ReleasedTask(
+        _wanted(config.start), train, held_out, scenes=config.batch, drop=config.drop, validate_scenes=validate
+    )
+
+
+def _wanted(start: Path | None) -> Path:
+    """The released checkpoint.
+
+    Raises:
+        ConfigError: None is given.
+    """
+    if start is None:
+        remedy = "give --released FOLDER with config.yaml and model.safetensors, .bin or .ckpt"
+        raise ConfigError(expected("a released checkpoint to start from", got="none", remedy=remedy))
+    return start
 
 
 def _encoder(config: TrainingConfig, kind: type[Encoder], make: Callable[[], Encoder]) -> Encoder:
@@ -113,4 +136,5 @@ _BUILD: dict[Kind, Callable[[TrainingConfig], Task]] = {
     "points": _points,
     "image": _image,
     "pose": _pose,
+    "released": _released,
 }

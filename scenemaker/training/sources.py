@@ -18,15 +18,18 @@ needs("torch", "train")
 import torch  # noqa: E402
 
 from scenemaker.data.datasets import SceneFolders  # noqa: E402
+from scenemaker.pose.dit.types import PoseBatch  # noqa: E402
 from scenemaker.training.config import DataConfig, TrainingConfig  # noqa: E402
 from scenemaker.training.data.augment import Augment  # noqa: E402
 from scenemaker.training.data.augment_shapes import ShapeAugment  # noqa: E402
 from scenemaker.training.data.bank import ObjectBank, pack_of  # noqa: E402
 from scenemaker.training.data.packs import PosePack  # noqa: E402
+from scenemaker.training.data.posed import Posed  # noqa: E402
 from scenemaker.training.data.sample_poses import MadeSamples, MixedPoses, SamplePoses, Samples  # noqa: E402
 from scenemaker.training.data.splat_poses import SplatPoses  # noqa: E402
 from scenemaker.training.tasks.image import ImageBatch, image_batch  # noqa: E402
 from scenemaker.training.tasks.pose import PoseSource  # noqa: E402
+from scenemaker.training.tasks.released import PosedSource  # noqa: E402
 
 HELD_SEED = 1 << 20  # added to the seed of held-out scenes
 ENDLESS = 1 << 40
@@ -74,7 +77,20 @@ def open_sources(config: TrainingConfig, *, exact_shapes: bool = False) -> Sourc
         shares = [(source, data.colour / len(coloured)) for source in coloured]
         plain = [(train, 1 - data.colour)] if data.colour < 1 else []
         train = MixedPoses([*plain, *shares], seed=seed)
+    if data.repeat is not None:
+        train = Repeated(train, data.repeat)
     return Sources(train=train, held_out=splats(held, Augment.none(), seed + HELD_SEED))
+
+
+class Repeated:
+    """The first batches of a source again and again: a finite set of scenes."""
+
+    def __init__(self, source: PoseSource, period: int) -> None:
+        self.source, self.period = source, period
+
+    def batch(self, step: int, scenes: int) -> PoseBatch:
+        """That of step ``step % period``."""
+        return self.source.batch(step % self.period, scenes)
 
 
 def open_samples(path: Path) -> Samples:
@@ -107,6 +123,37 @@ class Without:
                 return sample
         got = f"{TRIES} with one, from number {index} on"
         raise InputError(expected("samples without held-out objects", got=got, remedy="make scenes of other objects"))
+
+
+def released_sources(config: TrainingConfig) -> tuple[PosedSource, PosedSource]:
+    """Packs for the released form, which wants colour: pictures of the bank's objects, and of those held out.
+
+    Raises:
+        ConfigError: No bank, or no packs.
+        InputError: One cannot be read, or has no picture for one side.
+    """
+    data, seed, device = config.data, config.train.seed, config.train.device
+    mine, held = split_bank(data)
+    if not data.packs:
+        remedy = "make some: scenemaker train pack -o out/pack.safetensors --scenes out/scenes, then --pack"
+        raise ConfigError(expected("pose packs, for the released form wants colour", got="none", remedy=remedy))
+
+    def packs(bank: ObjectBank) -> PosedSource:
+        return InTurn([PosePack(path, bank, config.model, seed=seed, device=device) for path in data.packs])
+
+    return packs(mine), packs(held)
+
+
+class InTurn:
+    """Several packs, one after another, step by step."""
+
+    def __init__(self, packs: Sequence[PosePack]) -> None:
+        self.packs = packs
+
+    def posed(self, step: int, scenes: int) -> Posed:
+        """The pictures of a step."""
+        turn, which = divmod(step, len(self.packs))
+        return self.packs[which].posed(turn, scenes)
 
 
 def image_sources(config: TrainingConfig) -> tuple[ImageSource, ImageSource]:

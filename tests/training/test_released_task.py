@@ -12,6 +12,7 @@ import torch
 from released_tiny import config_tree, vecset_tree, write_checkpoint
 from safetensors.torch import load_file
 
+from scenemaker.errors import ConfigError
 from scenemaker.geometry.mesh import sample_surface
 from scenemaker.pose.dit.pictures import PosePictures
 from scenemaker.pose.dit.types import DIM, Layout
@@ -149,6 +150,13 @@ def test_frozen_parts_and_the_frozen_point_encoder(tmp_path: Path) -> None:
     assert trained["mlp"] == rest | {"pcd_model"}
     assert trained["vecset"] == rest | {"pcd_emb"}
     assert trained["vecset_free"] == rest | {"pcd_emb", "pcd_model"}
+
+
+def test_weights_of_another_loss(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        task(write_checkpoint(tmp_path, config_tree(system__weighting_scheme="sigma_sqrt")))
+    what = "system.weighting_scheme: cosmap in config.yaml of weights that are fine-tuned"
+    assert str(caught.value) == f"expected {what}; got sigma_sqrt; only that loss is rebuilt here"
 
 
 def test_batches_and_validation_repeat(tmp_path: Path) -> None:

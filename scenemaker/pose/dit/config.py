@@ -40,7 +40,7 @@ class ImageConfig(BaseModel, frozen=True, extra="forbid"):
 
     kind: Literal["small", "dinov2"] = Field(default="small", description="A small one trained here, or DINOv2 (timm).")
     model: str = Field(default="vit_base_patch14_reg4_dinov2", description="timm's name of the DINOv2 model.")
-    width: int = Field(default=128, ge=8, description="Channels of a token; DINOv2 brings its own.")
+    width: int = Field(default=96, ge=8, description="Channels of a token; DINOv2 brings its own.")
     layers: int = Field(default=2, ge=0, description="Attention layers of the small encoder.")
     heads: int = Field(default=4, ge=1, description="Attention heads of the small encoder.")
     px: int = Field(default=64, ge=14, description="Side of a crop and of the picture, in pixels.")
@@ -63,10 +63,10 @@ class ImageConfig(BaseModel, frozen=True, extra="forbid"):
 class DiTConfig(BaseModel, frozen=True, extra="forbid"):
     """The diffusion transformer. Every attention can be switched off, as in the paper's table 5."""
 
-    width: int = Field(default=256, ge=8, description="Channels of a token.")
-    layers: int = Field(default=8, ge=1, description="Blocks.")
-    heads: int = Field(default=8, ge=1, description="Attention heads.")
-    mlp: float = Field(default=4.0, gt=0, description="Width of the feed-forward layer over the token's.")
+    width: int = Field(default=192, ge=8, description="Channels of a token.")
+    layers: int = Field(default=6, ge=1, description="Blocks.")
+    heads: int = Field(default=6, ge=1, description="Attention heads.")
+    mlp: float = Field(default=3.0, gt=0, description="Width of the feed-forward layer over the token's.")
     matching: int = Field(
         default=2, ge=0, description="Joint layers over geometry, cloud and crop of each object before the blocks."
     )
@@ -115,7 +115,7 @@ CONFIGS: dict[str, PoseModelConfig] = {
     ),
     "mini": PoseModelConfig(),
     "base": PoseModelConfig(
-        dit=DiTConfig(width=1024, layers=16, heads=16),
+        dit=DiTConfig(width=1024, layers=16, heads=16, mlp=4),
         geometry=GeometryConfig(width=512, layers=6, heads=8, tokens=64, points=20480),
         points=PointsConfig(width=512, layers=6, heads=8, tokens=256, scene_tokens=512, points=2048, scene_points=8192),
         image=ImageConfig(kind="dinov2", width=768, px=224, patch=14),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from scenemaker.pose.dit.placer import Placer
 
 SHIPPED = Path(__file__).parents[2] / "weights"
-TRAIN = "train them with `scenemaker train pose -o out/pose`, then give weights=out/pose/pose.safetensors"
+TRAIN = "train them with `scenemaker train pose -o out/pose`, then give weights=out/pose/weights/pose.safetensors"
 
 
 class PoseDiTEstimator:

@@ -1,7 +1,6 @@
-"""What ``config.yaml`` beside published weights says, as far as it changes a result. No torch.
+"""What ``config.yaml`` beside published weights says, as far as it changes a result (see ``options``). No torch.
 
-Every option of the reference belongs to one of three kinds: it is read; it must have the one value that is rebuilt
-here; or it concerns training and files only. An option of none of these kinds in a model's section is an error.
+An option that is not known is an error where it stands in a model's section: it might change the result.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from scenemaker.errors import ConfigError, InputError, expected, needs
+from scenemaker.pose.released.options import FIXED, FIXED_POINTS, FREE, READ
 
 BlockMode = Literal["sep_both", "sep_both_rot", "sep_both_only_gca", "sep_only_gsa", "sep_mlp"]
 PointKind = Literal["pcd-encoder", "shape2vectset-autoencoder"]
@@ -78,7 +78,7 @@ class ReleasedConfig(BaseModel, frozen=True, extra="forbid"):
     guidance_scale: float = 3.0
     steps: int = Field(default=50, ge=1)
     z_scale: float = 1.0
-    weighting: Literal["cosmap", "none"] = "cosmap"
+    weighting: str = Field(default="cosmap", description="Of noise levels in training.")
     freeze_points: bool = Field(default=False, description="The point encoder is not trained.")
 
     @property
@@ -87,107 +87,7 @@ class ReleasedConfig(BaseModel, frozen=True, extra="forbid"):
         return self.image_tokens + self.cloud_tokens
 
 
-# section -> option -> (name here, its default in the reference)
-_READ: dict[str, dict[str, tuple[str, Any]]] = {
-    "data": {
-        "max_objs": ("max_objs", 5),
-        "min_pcd": ("cloud_points", 1024),
-        "only_use_pitch": ("only_use_pitch", False),
-        "image_width": ("picture_px", 768),
-    },
-    "system": {
-        "guidance_scale": ("guidance_scale", 7.5),
-        "num_inference_steps": ("steps", 50),
-        "z_scale_factor": ("z_scale", 1.0),
-        "pcd_model_type": ("point_kind", None),
-        "freeze_pcd_model": ("freeze_points", False),
-    },
-    "system.denoiser_model": {
-        "width": ("width", 768),
-        "layers": ("layers", 28),
-        "curr_heads": ("heads", 16),
-        "input_channels": ("channels", 32),
-        "context_dim": ("context", 1024),
-        "num_img_latents": ("image_tokens", 257),
-        "num_pcd_latents": ("cloud_tokens", 512),
-        "block_mode": ("block_mode", "full"),
-        "attn_mode": ("attn_mode", "scene"),
-        "use_rope": ("rope", False),
-    },
-    "system.shape_model": {
-        **{"n_samples": ("shape.n_samples", 4096), "num_latents": ("shape.num_latents", 256)},
-        **{"embed_dim": ("shape.embed_dim", 64), "width": ("shape.width", 768), "heads": ("shape.heads", 12)},
-        "num_encoder_layers": ("shape.num_encoder_layers", 8),
-        "num_decoder_layers": ("shape.num_decoder_layers", 16),
-    },
-    "system.condition_model": {"image_size_dino": ("dino_px", 224)},
-}
-
-# section -> option -> (the value rebuilt here, its default in the reference)
-_FIXED: dict[str, dict[str, tuple[Any, Any]]] = {
-    "data": {"use_mix_coord": (True, True)},
-    "system": {
-        **{"use_scene_img": (True, False), "use_scene_pcd": (True, False), "use_scene_mask_img": (True, False)},
-        **{"use_scene_mask": (False, False), "use_scene_mask_rectify": (False, False)},
-        **{"use_deocc_image": (False, False), "use_caption": (False, False), "sup_latents": (False, False)},
-        "precondition_outputs": (True, True),
-        "shape_model_type": ("michelangelo-autoencoder", None),
-        "pose_model_type": ("pose-ae", None),
-        "condition_model_type": ("dinov2-embedder", None),
-        "denoiser_model_type": ("dit-pose-denoiser", None),
-    },
-    "system.denoiser_model": {
-        **{"condition_type": ("dinov2", "clip_dinov2"), "proj_mode": ("sep", "full"), "num_pose_latents": (3, 1)},
-        **{"context_ln": (True, True), "qkv_bias": (False, False), "use_pe": (False, False)},
-        "use_caption": (False, False),
-    },
-    "system.shape_model": {
-        **{"with_sharp_data": (True, True), "use_downsample": (True, False), "use_ln_post": (True, False)},
-        **{"point_feats": (3, 0), "embed_point_feats": (False, False), "out_dim": (1, 1), "num_freqs": (8, 8)},
-        **{"embed_type": ("fourier", "fourier"), "include_pi": (False, True), "qkv_bias": (False, True)},
-        **{"qk_norm": (False, False), "use_multi_reso": (False, False)},
-    },
-    "system.pose_model": {
-        **{"in_dim": (6, 6), "out_dim": (6, 6), "num_tokens": (3, 1), "enable_ln_affine": (True, False)},
-    },
-    "system.condition_model": {
-        **{"encode_camera": (False, False), "normalize_embeds": (False, False)},
-    },
-    "system.denoise_scheduler": {"num_train_timesteps": (1000, 1000), "shift": (1.0, 1.0)},
-}
-_FIXED_POINTS: dict[PointKind, dict[str, tuple[Any, Any]]] = {
-    "pcd-encoder": {
-        **{"embed_type": ("fourier", "fourier"), "num_freqs": (8, 8), "include_pi": (False, True)},
-        "embed_point_feats": (False, False),
-    },
-    "shape2vectset-autoencoder": {
-        **{"use_fps": (True, False), "point_feats": (0, 0), "out_dim": (1, 1), "weight_tie_layers": (False, False)},
-    },
-}
-
-# options of the models that change no result of trained weights
-_FREE: dict[str, set[str]] = {
-    "system.denoiser_model": {
-        *("pre_heads", "n_ctx", "n_views", "skip_ln", "init_scale", "use_checkpoint", "drop_path", "clip_weight"),
-        *("dino_weight", "use_flash", "num_shape_latents", "num_text_latents", "use_scene_img", "use_scene_mask"),
-        *("use_scene_pcd", "use_cross_rope", "output_channels"),
-    },
-    "system.shape_model": {
-        *("n_samples_pcd", "downsample_ratio", "init_scale", "use_flash", "use_checkpoint", "resolutions"),
-        "sampling_prob",
-    },
-    "system.pose_model": {
-        *("num_latents", "embed_point_feats", "embed_dim", "embed_type", "num_freqs", "include_pi", "init_scale"),
-        *("enable_translation", "encode_size_translation", "context_dim"),
-    },
-    "system.pcd_model": {"num_latents", "out_dim", "init_scale", "qkv_bias", "use_flash", "use_checkpoint"},
-    "system.condition_model": {
-        *("pretrained_dino_name_or_path", "camera_embeds_type", "camera_embeds_dim", "n_views", "empty_embeds_ratio"),
-        *("zero_uncond_embeds", "freeze_modulation_dino", "enable_gradient_checkpointing", "dino_type", "kwargs"),
-    },
-}
 _DINO = "facebook/dinov2-with-registers-large"
-_MODELS = (*_FREE,)
 
 
 def read_config(path: Path) -> ReleasedConfig:
@@ -220,16 +120,16 @@ def parse_config(tree: dict[str, Any]) -> ReleasedConfig:
         ConfigError: As ``read_config``.
     """
     values: dict[str, Any] = {}
-    for section, options in _READ.items():
+    for section, options in READ.items():
         for option, (name, default) in options.items():
             values[name] = _option(tree, section, option, default)
     kind = values["point_kind"]
-    if kind not in _FIXED_POINTS:
-        _refuse("system.pcd_model_type", " or ".join(_FIXED_POINTS), kind)
+    if kind not in FIXED_POINTS:
+        _refuse("system.pcd_model_type", " or ".join(FIXED_POINTS), kind)
     if kind == "shape2vectset-autoencoder":
         for name, field in VecSetSizes.model_fields.items():
             values[f"vecset.{name}"] = _option(tree, "system.pcd_model", name, field.default)
-    for section, options in {**_FIXED, "system.pcd_model": _FIXED_POINTS[kind]}.items():
+    for section, options in {**FIXED, "system.pcd_model": FIXED_POINTS[kind]}.items():
         for option, (wanted, default) in options.items():
             got = _option(tree, section, option, default)
             if got != wanted:
@@ -239,8 +139,6 @@ def parse_config(tree: dict[str, Any]) -> ReleasedConfig:
     # the other modes give all attentions the same switch
     mlp = values["block_mode"] == "sep_mlp"
     values["cross_rope"] = _option(tree, "system.denoiser_model", "use_cross_rope", False) if mlp else values["rope"]
-    weighting = _option(tree, "system", "weighting_scheme", "logit_normal")
-    values["weighting"] = "cosmap" if weighting == "cosmap" else "none"
     return _built(values, _option(tree, "data", "image_height", 768))
 
 
@@ -289,13 +187,13 @@ def _dino(tree: dict[str, Any]) -> DinoSizes:
 
 def _only_known(tree: dict[str, Any], values: dict[str, Any]) -> None:
     """No option of a model is passed over in silence, and no switch of the system that is on."""
-    for section in _MODELS:
-        known = _READ.get(section, {}).keys() | _FIXED.get(section, {}).keys() | _FREE[section]
+    for section, free in FREE.items():
+        known = READ.get(section, {}).keys() | FIXED.get(section, {}).keys() | set(free.split())
         if section == "system.pcd_model":
-            known |= _FIXED_POINTS[values["point_kind"]].keys() | VecSetSizes.model_fields.keys() | {"num_freqs"}
+            known |= FIXED_POINTS[values["point_kind"]].keys() | VecSetSizes.model_fields.keys() | {"num_freqs"}
         for option in _section(tree, section).keys() - known - {"pretrained_model_name_or_path"}:
             _refuse(f"{section}.{option}", "no such option", _option(tree, section, option, None))
-    known = _READ["system"].keys() | _FIXED["system"].keys()
+    known = READ["system"].keys() | FIXED["system"].keys()
     for option, value in _section(tree, "system").items():
         if option.startswith("use_") and option not in known and value:
             _refuse(f"system.{option}", "no such option", value)

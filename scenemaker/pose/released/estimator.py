@@ -1,5 +1,7 @@
-"""SceneMaker's published pose weights as they were released: the backend ``pose-dit-released``. See the package's text
-for what is kept of the release and what is not."""
+"""SceneMaker's published pose weights as they were released: the backend ``pose-dit-released``.
+
+What is kept of the release and what is not: see the text of the package.
+"""
 
 from __future__ import annotations
 
@@ -210,7 +212,8 @@ def _surface(mesh: Mesh, count: int, seed: int) -> NDArray[np.float64]:
     points, face = sample_surface(mesh, count, seed=seed)  # (count, 3), (count,)
     a, b, c = np.moveaxis(mesh.triangles[face], 1, 0)  # (count, 3) each
     normal = np.cross(b - a, c - a)  # (count, 3)
-    return np.concatenate([points, normal / np.linalg.norm(normal, axis=1, keepdims=True)], 1)
+    length = np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-30)  # (count, 1)
+    return np.concatenate([points, normal / length], 1)
 
 
 def _check_sizes(photo: Photo, instances: Instances, point_map: PointMap) -> None:

@@ -32,11 +32,13 @@ def working_size(width: int, height: int) -> tuple[int, int]:
 def resized_rgb(rgb: U8, width: int, height: int) -> U8:
     """(height, width, 3), bicubic when it grows, averaged over areas when it shrinks."""
     import cv2
+    from PIL import Image
 
     if rgb.shape[:2] == (height, width):
         return rgb
-    how = cv2.INTER_CUBIC if width > rgb.shape[1] else cv2.INTER_AREA
-    return np.asarray(cv2.resize(rgb, (width, height), interpolation=how), np.uint8)
+    if width > rgb.shape[1]:
+        return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def resized_mask(mask: Bool, width: int, height: int) -> Bool:

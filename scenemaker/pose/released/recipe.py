@@ -193,9 +193,11 @@ def released_inputs(
     seed = int(torch.randint(2**31, (1,), generator=generator))
     pictures_cpu = given.to("cpu")
     seen, kept = [], []
+    colours = (given.rgb.cpu().permute(0, 2, 3, 1).numpy() * 255).round().clip(0, 255).astype(np.uint8)  # (B, H, W, 3)
     first = np.concatenate([[0], np.cumsum(given.layout.counts)])
     for b in range(len(given.layout.counts)):
-        picture, rows = _seen_picture(pictures_cpu, b, first[b], config, seed, clean)
+        recipe = PictureRecipe(colours[b], pictures_cpu.points_cam[b].numpy(), config)
+        picture, rows = _seen_picture(recipe, pictures_cpu, b, int(first[b]), seed, clean)
         if picture.objects:
             seen.append(picture)
             kept += rows
@@ -205,13 +207,9 @@ def released_inputs(
 
 
 def _seen_picture(
-    given: PosePictures, b: int, first: int, config: ReleasedConfig, seed: int, clean: bool
+    recipe: PictureRecipe, given: PosePictures, b: int, first: int, seed: int, clean: bool
 ) -> tuple[SeenPicture, list[int]]:
     """Picture b with its usable objects, and their rows."""
-    if given.rgb is None:
-        raise InputError(expected("pictures with colour", got="none", remedy="take a source with colour"))
-    rgb = (given.rgb[b].permute(1, 2, 0).numpy() * 255).round().clip(0, 255).astype(np.uint8)  # (H, W, 3)
-    recipe = PictureRecipe(rgb, given.points_cam[b].numpy(), config)
     labels = given.labels[b].numpy()  # (H, W)
     objects = []
     for i in range(given.layout.counts[b]):

@@ -16,11 +16,12 @@ needs("torch", "train")
 import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
+from scenemaker.pose.dit.feature_cache import FeatureCache  # noqa: E402
 from scenemaker.pose.dit.flow import draw_t, flow_loss, noisy, velocity  # noqa: E402
 from scenemaker.pose.dit.pose_model import PoseModel  # noqa: E402
 from scenemaker.pose.dit.sampler import noise_for, sample  # noqa: E402
 from scenemaker.pose.dit.symmetric import nearest_symmetric  # noqa: E402
-from scenemaker.pose.dit.types import DIM, Features, PoseBatch, Poses  # noqa: E402
+from scenemaker.pose.dit.types import DIM, Features, PoseBatch, PoseInputs, Poses  # noqa: E402
 from scenemaker.pose.dit.weights import save_model  # noqa: E402
 from scenemaker.training.data.symmetries import equivalent_t  # noqa: E402
 from scenemaker.training.validation import pose_errors, summary  # noqa: E402
@@ -57,6 +58,7 @@ class PoseTask:
         validate_scenes: int = 64,
         steps: int = 12,
         statistics: bool = True,
+        cache: FeatureCache | None = None,
     ) -> None:
         """A task.
 
@@ -72,10 +74,11 @@ class PoseTask:
             validate_scenes: Held-out scenes that are validated on.
             steps: Of the sampler in validation.
             statistics: Takes mean and spread of the variables from the source; off for a model that has them.
+            cache: Where features of frozen encoders are kept: for sources that repeat themselves.
         """
         self.model, self.source, self.held_out = model, source, held_out
         self.scenes, self.levels, self.encoders, self.encoder_lr, self.drop = scenes, levels, encoders, encoder_lr, drop
-        self.validate_scenes, self.steps = validate_scenes, steps
+        self.validate_scenes, self.steps, self.cache = validate_scenes, steps, cache
         if encoders == "frozen":
             model.freeze_encoders()
         if statistics:
@@ -99,7 +102,7 @@ class PoseTask:
         t = draw_t((B, S), generator).to(device)  # (B, S)
         drop = (torch.rand(B, generator=generator) < self.drop).to(device)  # (B,)
 
-        conditions = self.model.dit.conditions(self._features(batch), drop)
+        conditions = self.model.dit.conditions(self._features(batch.inputs), drop)
         variables = self.model.variables
         noise6d = eps[..., :6] * variables.std[:6] + variables.mean[:6]  # (N, S, 6) the noise as a rotation
         R = nearest_symmetric(target.R, batch.symmetries, batch.axis, noise6d)  # (N, S, 3, 3)
@@ -110,9 +113,8 @@ class PoseTask:
         parts = flow_loss(v, velocity(x0, eps))
         return parts["rotation"] + parts["translation"] + parts["size"], parts
 
-    def _features(self, batch: PoseBatch) -> Features:
-        with torch.set_grad_enabled(self.encoders == "joint" and torch.is_grad_enabled()):
-            return self.model.features(batch.inputs)
+    def _features(self, inputs: PoseInputs) -> Features:
+        return self.model.features(inputs) if self.cache is None else self.cache.features(self.model, inputs)
 
     @torch.no_grad()
     def validate(self, model: nn.Module) -> Mapping[str, float]:

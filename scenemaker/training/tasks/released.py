@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from scenemaker.errors import needs
+from scenemaker.errors import ConfigError, expected, needs
 
 needs("torch", "train")
 import torch  # noqa: E402
@@ -82,10 +82,18 @@ class ReleasedTask:
             drop: Share of scenes trained without conditions, for guidance.
             validate_scenes: Held-out scenes that are validated on.
             steps: Of the sampler in validation; None as the weights' config says.
+
+        Raises:
+            InputError, ShapeError: The checkpoint cannot be used.
+            ConfigError: Its config is not rebuilt here, or asks for another loss.
         """
         self.weights, self.source, self.held_out = weights, source, held_out
         self.scenes, self.drop, self.validate_scenes, self.steps = scenes, drop, validate_scenes, steps
         self.model: nn.Module = load_released(weights)
+        scheme = _released(self.model).config.weighting
+        if scheme != "cosmap":
+            what = "system.weighting_scheme: cosmap in config.yaml of weights that are fine-tuned"
+            raise ConfigError(expected(what, got=scheme, remedy="only that loss is rebuilt here"))
         still = {id(p) for part in _released(self.model).frozen() for p in part.parameters()}
         for p in self.model.parameters():
             p.requires_grad_(id(p) not in still)
@@ -118,9 +126,7 @@ class ReleasedTask:
         level = (t / LEVELS)[scene][:, None]  # (N, 1)
         x = (1 - level) * x0 + level * eps  # (N, 10)
         found = x - level * model.velocity(x, t, encoded, context)  # (N, 10)
-        weight = torch.ones_like(level)  # (N, 1)
-        if model.config.weighting == "cosmap":
-            weight = 2 / (math.pi * (1 - 2 * level + 2 * level**2))  # (N, 1)
+        weight = 2 / (math.pi * (1 - 2 * level + 2 * level**2))  # (N, 1)
         error = weight * (found - x0).square()  # (N, 10)
         parts = {name: _mean_of_scenes(error[:, part].mean(-1), scene, B) for name, part in VARIABLES.items()}
         return parts["rotation"] + parts["translation"] + parts["size"], parts

@@ -20,7 +20,7 @@ from scenemaker.pose.dit.types import Poses, SceneFrame
 from scenemaker.scene import Instances, ObjectFailure, PointMap
 from scenemaker.testing import box_mesh, make_sample
 
-TRAIN = "train them with `scenemaker train pose -o out/pose`, then give weights=out/pose/pose.safetensors"
+TRAIN = "train them with `scenemaker train pose -o out/pose`, then give weights=out/pose/weights/pose.safetensors"
 QUICK = {"samples": 4, "steps": 2, "n_refined": 1, "resolution_px": 40}
 
 

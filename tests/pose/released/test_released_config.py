@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import yaml
 from released_tiny import config_tree, vecset_tree
 
+import scenemaker.pose.released as package
 from scenemaker.errors import ConfigError, InputError
 from scenemaker.pose.released.config import ReleasedConfig, parse_config, read_config
 
@@ -139,3 +141,11 @@ def test_files_that_are_no_config(tmp_path: Path) -> None:
     path.write_text("system: 3")
     with pytest.raises(ConfigError, match="^expected a section system in config.yaml; got 3; fetch the file again$"):
         read_config(path)
+
+
+def test_every_quirk_is_named_where_it_is_kept() -> None:
+    folder = Path(package.__file__).parent
+    table = re.findall(r"^``([a-z-]+)``  ", (folder / "__init__.py").read_text("utf-8"), re.MULTILINE)
+    code = "".join(file.read_text("utf-8") for file in folder.glob("*.py") if file.name != "__init__.py")
+    named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", code)) - {"pose-dit", "pose-dit-released"}
+    assert len(table) == 13 and named | {"rows"} == set(table)
