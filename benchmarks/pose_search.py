@@ -8,8 +8,8 @@ moved by 5 % of the size and up to 5 % larger or smaller, seven have random rota
 and after the best three were moved; `as good` also counts others that end within 1 % of the size of it (symmetric
 objects) by the mean distance of surface points to the true surface. Errors are those of the one near the truth, alone,
 before and after refinement: rotation (plain angle: a ball counts as wrong), translation and size in % of the size, and
-the mean shift of surface points in %. Milliseconds are of one object on one core. ``--mesh warped`` stretches every mesh by up to
-10 % along each axis, as generated ones are never exact; errors are then those of the unknown best pose, too.
+the mean shift of surface points in %. Milliseconds are of one object on one core. ``--mesh warped`` stretches every
+mesh by up to 10 % along each axis, as generated ones are never exact; errors then hold those of the unknown best pose.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", type=Path, required=True, help="folder of scene folders")
     parser.add_argument("--disturb", nargs="+", choices=DISTURB, default=list(KINDS))
-    parser.add_argument("--resolution", type=int, default=112, help="rays along the longer side of a box")
+    parser.add_argument("--resolution", type=int, default=80, help="rays along the longer side of a box")
     parser.add_argument("--mesh", choices=["exact", "warped"], default="exact")
     args = parser.parse_args()
     for kind in args.disturb:

@@ -36,7 +36,7 @@ Set = Annotated[
     list[str],
     typer.Option(
         "--set",
-        help="SECTION.OPTION=VALUE, of dit, geometry, points, image (the model), splats, augment (the data) or train. "
+        help="SECTION.OPTION=VALUE, of dit, geometry, points, image (the model), data, splats, augment or train. "
         "Repeatable.",
     ),
 ]

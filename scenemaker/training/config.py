@@ -18,7 +18,16 @@ from scenemaker.training.data.splat_poses import POSE_SPLATS  # noqa: E402
 from scenemaker.training.options import TrainOptions  # noqa: E402
 
 Kind = Literal["geometry", "points", "image", "pose", "released"]
-SECTIONS = ("dit", "geometry", "points", "image", "splats", "augment", "train")  # of `--set SECTION.OPTION=VALUE`
+SECTIONS = (
+    "dit",
+    "geometry",
+    "points",
+    "image",
+    "data",
+    "splats",
+    "augment",
+    "train",
+)  # of `--set SECTION.OPTION=VALUE`
 
 
 class DataConfig(BaseModel, frozen=True, extra="forbid"):

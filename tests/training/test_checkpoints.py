@@ -31,6 +31,8 @@ def many_kinds():
         "empty": torch.zeros(0, 4),
         "turned": shared.T,
         'a "quoted" náme': shared,
+        "tied": shared,
+        **{f"scalar {i}": torch.tensor(float(i)) for i in range(60)},
         "one row": torch.randn(1, 3000, generator=draw),
         "bytes": torch.arange(5000, dtype=torch.uint8),
     }

@@ -26,6 +26,7 @@ def write(folder, start, steps, *, validate=(), offset=0.0):
     curves = Curves(folder, start)
     for step in steps:
         curves.step(step, 1.5 * step, {"loss": step / 10 + offset, "lr": 0.1})
+        assert lines(folder)[-1]["step"] == step  # at once: a killed run keeps its log
         if step in validate:
             curves.validation(step, 1.5 * step, {"rotation_deg": 100.0 - step + offset, "adds": step / 100})
     curves.close()

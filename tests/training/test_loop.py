@@ -492,8 +492,7 @@ def test_two_processes_stop_together_and_resume_exactly(two_processes):
 
 
 def test_two_processes_share_one_clock(two_processes):
-    own, shared = zip(*((two_processes / f"times-{rank}.txt").read_text().split() for rank in (0, 1)), strict=True)
-    assert shared[0] == shared[1] and 0 < float(shared[0]) <= float(own[0])
+    assert [(two_processes / f"time-{rank}.txt").read_text() for rank in (0, 1)] == ["12.0", "12.0"]  # the first's
 
 
 def test_only_the_first_process_writes_and_validates(two_processes):

@@ -64,7 +64,7 @@ class PoseDiTEstimator:
         refine: bool = Field(default=True, description="Move it by registration and silhouette, if the score rises.")
         n_refined: int = Field(default=3, ge=1, le=256, description="Best samples that are moved before one is chosen.")
         resolution_px: int = Field(
-            default=112, ge=16, le=1024, description="Rays along the longer side of an object's box."
+            default=80, ge=16, le=1024, description="Rays along the longer side of an object's box."
         )
         flag_iou: float = Field(default=0.5, ge=0, le=1, description="Poses whose silhouette fits worse are flagged.")
         compile: bool = Field(default=False, description="Compile the transformer: slow at first, then faster.")

@@ -39,7 +39,7 @@ class Evidence:
 
 
 def evidence_of(
-    view: ObjectView, instances: Instances, point_map: PointMap, mesh: Mesh, *, resolution_px: int = 112
+    view: ObjectView, instances: Instances, point_map: PointMap, mesh: Mesh, *, resolution_px: int = 80
 ) -> Evidence:
     """The evidence for one object, with at most ``resolution_px`` rays along the longer side of its box.
 

@@ -143,6 +143,17 @@ def test_half_precision_stays_near(weights, sample):
         assert (a.t_cam_obj == b.t_cam_obj).all()
 
 
+def test_the_transformer_is_compiled_when_asked_for(weights, sample, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda model, **options: compiled.append((model, options)) or model)
+    run(estimator(weights, refine=False), sample)
+    assert compiled == []
+    backend = estimator(weights, refine=False, compile=True)
+    run(backend, sample)
+    run(backend, sample)
+    assert compiled == [(backend.placer.model.dit, {"dynamic": True})]
+
+
 def test_an_object_that_comes_out_as_nan_fails_alone(weights, sample, monkeypatch):
     poses = the_truth(sample, 4, 2)
     poses.t[1] = torch.nan

@@ -8,8 +8,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from released_tiny import SIZES, config_tree, random_state, tiny_model, vecset_tree, write_checkpoint
 from safetensors.torch import load_file, save_file
 
@@ -255,3 +257,12 @@ def test_images_as_transformers_runs_them(px: int) -> None:
         got = ours(picture)
     assert got.shape == (2, 1 + (px // 14) ** 2, 16)
     torch.testing.assert_close(got, torch.cat([want[:, :1], want[:, 5:]], 1), atol=1e-5, rtol=1e-5)
+
+
+def test_pictures_are_made_smaller_smoothly() -> None:
+    """Oracle: Pillow's bicubic filter on single channels."""
+    images = tiny_model().float().condition
+    picture = torch.rand(1, 3, 90, 90, generator=torch.Generator().manual_seed(0))
+    channels = [Image.fromarray(c.numpy()).resize((28, 28), Image.Resampling.BICUBIC) for c in picture[0]]
+    small = torch.stack([torch.from_numpy(np.array(c)) for c in channels])[None]
+    torch.testing.assert_close(images(picture), images(small), atol=1e-4, rtol=1e-4)

@@ -49,11 +49,22 @@ def test_poses_and_determinism(weights: Path) -> None:
     np.testing.assert_allclose(first[0].size, first[0].scale * extents)
 
 
-def test_order_matters_and_noise_is_each_object_s_own(weights: Path) -> None:
+def test_order_matters(weights: Path) -> None:
     sample, estimator = make_sample(3), backend(weights)
     forward, backward = poses(estimator, sample), poses(estimator, sample, order=[2, 1, 0])[::-1]
     assert [p.id for p in backward] == [1, 2, 3]
     assert max(np.abs(a.R_cam_obj - b.R_cam_obj).max() for a, b in zip(forward, backward)) > 1e-3
+
+
+def test_noise_is_drawn_by_id(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from scenemaker.pose.dit import sampler
+
+    keys, before = [], sampler.noise_for
+    monkeypatch.setattr(
+        sampler, "noise_for", lambda seed, ids, n: (keys.append((seed, list(ids))), before(seed, ids, n))[1]
+    )
+    poses(backend(weights, steps=1), make_sample(3), seed=4, order=[2, 0])
+    assert keys == [(4, [3, 1])]
 
 
 def test_conformance_of_what_random_weights_can_do(weights: Path) -> None:

@@ -249,6 +249,8 @@ def test_draws_belong_to_objects() -> None:
     assert torch.equal(other_key.shape[[0, 2]], all_three.shape[[0, 2]])
     assert (other_key.shape[1] - all_three.shape[1]).abs().max() > 1e-3
     assert (other_key.tokens[1] - all_three.tokens[1]).abs().max() > 1e-3
+    parts = [model._drawn(7, ["a"], part, 7, 4) for part in ("cloud", "scene", "shape")]
+    assert min(float((a - b).abs().max()) for a, b in ((parts[0], parts[1]), (parts[1], parts[2]))) > 0.1
     assert (other_seed.shape - all_three.shape).abs().amin(-1).max() > 1e-6
 
 

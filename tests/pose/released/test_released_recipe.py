@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -42,17 +43,15 @@ def seen_of(sample: Any, ids: list[int], cfg: ReleasedConfig) -> list[SeenObject
 
 
 def test_outliers_as_counted_by_hand() -> None:
-    rng = np.random.default_rng(0)
-    points = np.concatenate([rng.normal(size=(300, 3)), [[9, 0, 0], [0, 9.0, 9], [0, 0, 0.001]]])
-    mean = []
-    for p in points:
-        distance = sorted(float(np.linalg.norm(p - q)) for q in points)[:15]  # the point itself is one of them
-        mean.append(sum(distance) / 15)
-    limit = np.mean(mean) + 2 * np.std(mean, ddof=1)
-    want = points[[m < limit for m in mean]]
-    got = clouds.without_outliers(points)
-    np.testing.assert_array_equal(got, want)
-    assert len(got) < len(points) and not (np.abs(got) > 8).any()
+    rng, removed = np.random.default_rng(0), 0
+    for _ in range(60):  # small clouds with long tails: some points lie near the limit
+        points = rng.standard_t(3, size=(18, 3))
+        distance = np.sort([[math.dist(p, q) for q in points] for p in points], 1)
+        mean = distance[:, :15].sum(1) / 15  # the point itself is one of them
+        limit = mean.mean() + 2 * math.sqrt(((mean - mean.mean()) ** 2).sum() / 17)
+        np.testing.assert_array_equal(clouds.without_outliers(points), points[mean < limit])
+        removed += int((mean >= limit).sum())
+    assert removed > 30
 
 
 @pytest.mark.parametrize("points", [np.zeros((0, 3)), np.zeros((1, 3)), np.zeros((40, 3))])
@@ -145,6 +144,7 @@ def test_scene_is_normalised_by_what_is_visible() -> None:
         assert abs(k * float(inputs.reach[i]) - o.reach) < 1e-4
         true = sample.point_map.points_cam[sample.instances.mask(i + 1)]
         assert abs(o.reach - np.ptp(true[:, :2], axis=0).max() / 2) < 0.08
+        np.testing.assert_allclose(o.centre @ AXES, (true.min(0) + true.max(0)) / 2, atol=0.08)
     assert inputs.surface.abs().max() <= 2 * 0.5 + 1e-6 and inputs.surface[0, :, :3].abs().max() > 0.9
 
 
@@ -203,7 +203,7 @@ def test_levelling_turns_up_to_y_and_keeps_the_heading(up: tuple[float, float, f
     assert np.linalg.det(level) > 0
     np.testing.assert_allclose(level @ AXES @ (np.array(up) / np.linalg.norm(up)), [0, 1, 0], atol=1e-9)
     forward = level @ [0, 0, 1]
-    assert abs(forward[0]) < 1e-6 and forward[2] > -1e-9
+    assert abs(forward[0]) < 1e-6 and forward[2] > -2e-6  # straight up or down there is none
 
 
 def test_a_camera_that_looks_down() -> None:
