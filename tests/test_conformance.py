@@ -80,7 +80,7 @@ def test_all_of_ours_are_registered() -> None:
         "depth": ["file", "ground-plane"],
         "deocclusion": ["symmetry"],
         "generation": ["relief"],
-        "pose": ["fit"],
+        "pose": ["fit", "pose-dit", "pose-dit-released"],
     }
 
 

@@ -101,11 +101,10 @@ def _pose(config: TrainingConfig) -> Task:
 
 
 def _released(config: TrainingConfig) -> Task:
+    weights = _wanted(config.start)
     train, held_out = released_sources(config)
     validate = min(config.validate_scenes, 16)
-    return ReleasedTask(
-        _wanted(config.start), train, held_out, scenes=config.batch, drop=config.drop, validate_scenes=validate
-    )
+    return ReleasedTask(weights, train, held_out, scenes=config.batch, drop=config.drop, validate_scenes=validate)
 
 
 def _wanted(start: Path | None) -> Path:

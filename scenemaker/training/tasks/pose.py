@@ -26,7 +26,7 @@ from scenemaker.pose.dit.weights import save_model  # noqa: E402
 from scenemaker.training.data.symmetries import equivalent_t  # noqa: E402
 from scenemaker.training.validation import pose_errors, summary  # noqa: E402
 
-STATISTICS = 1024  # objects that the mean and spread of the variables are taken from
+STATISTICS = 512  # objects that the mean and spread of the variables are taken from
 UNTRAINED = 1 << 30  # first of the steps whose batches are looked at, and not trained on
 Encoders = Literal["joint", "frozen"]
 
@@ -82,7 +82,7 @@ class PoseTask:
         if encoders == "frozen":
             model.freeze_encoders()
         if statistics:
-            _fit_statistics(model, source, scenes)
+            _fit_statistics(model, source)
 
     def parameters(self) -> Sequence[tuple[Sequence[nn.Parameter], float]]:
         """PoseDiT, and the encoders at their own rate when they are trained."""
@@ -142,7 +142,7 @@ class PoseTask:
         return path
 
 
-def _fit_statistics(model: PoseModel, source: PoseSource, scenes: int) -> None:
+def _fit_statistics(model: PoseModel, source: PoseSource, scenes: int = 64) -> None:
     """Sets mean and spread of the variables from batches that are not trained on."""
     batches: list[PoseBatch] = []
     while sum(len(b.target.s) for b in batches) < STATISTICS:

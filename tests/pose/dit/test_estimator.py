@@ -1,5 +1,7 @@
 """The backend ``pose-dit``: from stages to poses, by a tiny model with random weights, or by one that knows."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -225,6 +227,12 @@ def test_given_clouds_take_the_place_of_those_of_the_pixels(weights, sample):
     before = backend.estimate_poses(*args, seed=0)[0].t_cam_obj
     after = backend.estimate_poses(*args, seed=0, clouds={1: cloud})[0].t_cam_obj
     assert after[0] - before[0] == pytest.approx(0.5, abs=0.1)
+
+
+def test_naming_the_backend_imports_no_torch():
+    code = "import sys, scenemaker.pose.dit.estimator as e; print('torch' in sys.modules, e.PoseDiTEstimator.requires)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out == "False ('torch', 'safetensors')\n"
 
 
 def test_nothing_to_do(weights, sample):

@@ -70,6 +70,14 @@ def test_each_step_helps_alone_and_both_help_more(kind):
     assert shift(Gates()) < shift(Gates(registration=False)) < none
 
 
+@pytest.mark.parametrize("factor", [0.93, 1.07])
+def test_registration_finds_the_size(factor):
+    case, evidence = make("bracket"), make("bracket").evidence
+    start = replace(case.truth, s=case.truth.s * factor)
+    found = refine(evidence, started(evidence, start), Gates(silhouette=False))
+    assert found.placement.s == pytest.approx(case.truth.s, rel=0.03)
+
+
 def test_what_is_not_good_enough_stays_as_sampled():
     case, evidence = make("bracket"), make("bracket").evidence
     tiny = replace(case.truth, s=0.3 * case.truth.s)

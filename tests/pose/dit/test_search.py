@@ -123,9 +123,12 @@ def test_inputs_are_left_alone():
 def test_behind_a_wall_without_a_mask_as_behind_one_with_a_mask():
     known, unknown = make("hidden"), make("unmasked")
     larger = Placement(R=known.truth.R, s=known.truth.s * 1.3, t=known.truth.t)  # reaches farther behind the wall
-    for place in (known.truth, disturbed(known.truth, 0), larger):
+    before = known.truth.scaled(0.5)
+    for place in (known.truth, disturbed(known.truth, 0), larger, before):
         a, b = known.evidence.judge(place), unknown.evidence.judge(place)
         assert b.iou == pytest.approx(a.iou, abs=0.03)
+        assert b.in_front == pytest.approx(a.in_front, abs=0.03)
+    assert known.evidence.judge(before).in_front > 0.9
     ignorant = replace(unknown.point_map, points_cam=np.full_like(unknown.point_map.points_cam, np.nan))
     blind = evidence_of(unknown.view, unknown.instances, ignorant, unknown.mesh, resolution_px=56)
     assert blind.judge(unknown.truth).iou < 0.6  # without depth the wall is not found
