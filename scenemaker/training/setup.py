@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from scenemaker.device import check_device
 from scenemaker.errors import ConfigError, InputError, expected, needs
 
 needs("torch", "train")
@@ -36,7 +37,9 @@ def build_task(config: TrainingConfig) -> Task:
 
     Raises:
         ConfigError, InputError: Weights or data that cannot be used; the text says what to do.
+        DeviceError: The device is not there.
     """
+    check_device(config.train.device)
     torch.manual_seed(config.train.seed)
     return _BUILD[config.kind](config)
 

@@ -190,8 +190,8 @@ class PoseBatch(_Movable):
         inputs: Of B scenes.
         target: Of their N objects.
         symmetries: Rotations (N, G, 3, 3) of ``obj`` under which each looks the same, the identity first and filled up
-            with it; axis: (N, 3) of a solid of revolution, zeros where it is none; pivot: (N, 3) in ``obj``, about which
-            all of them turn.
+            with it; axis: (N, 3) of a solid of revolution, zeros where it is none; pivot: (N, 3) in ``obj``, the point
+            that all of them turn about.
         visible_fraction: (N,), NaN where unknown.
     """
 
