@@ -1,4 +1,4 @@
-"""PoseDiT: seconds per scene, growth with objects, and what sharing conditions, scenes and samples saves.
+"""PoseDiT: seconds per scene, growth with objects and geometry tokens, what sharing conditions and samples saves.
 
     python -m benchmarks.pose_dit_speed [--config mini] [--device cuda --dtype bf16 --compile default] [--encoders]
 
@@ -14,11 +14,11 @@ from collections.abc import Callable
 
 import torch
 
-from scenemaker.pose.dit.config import PoseModelConfig, model_config
+from scenemaker.pose.dit.config import DiTConfig, PoseModelConfig, model_config
 from scenemaker.pose.dit.model import PoseDiT
 from scenemaker.pose.dit.pose_model import PoseModel
 from scenemaker.pose.dit.sampler import noise_for, sample
-from scenemaker.pose.dit.types import CROP, EVIDENCE, PICTURE, Features, Layout, PoseInputs, SceneFrame
+from scenemaker.pose.dit.types import CROP, DIM, EVIDENCE, PICTURE, Features, Layout, PoseInputs, SceneFrame
 
 OBJECTS = 5
 
@@ -79,15 +79,21 @@ class Bench:
     def __init__(self, args: argparse.Namespace) -> None:
         self.config = model_config(args.config)
         self.device, self.steps, self.repeats = torch.device(args.device), args.steps, args.repeats
-        dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[args.dtype]
+        self.dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[args.dtype]
+        self.mode = args.compile
+        self.use(self.config.dit)
+
+    def use(self, config: DiTConfig) -> None:
+        """Times a model of this config from now on."""
         torch.manual_seed(0)
         self.plain = PoseDiT(
-            self.config.dit,
+            config,
             geometry_channels=self.config.geometry.latent,
             cloud_channels=self.config.points.width,
             image_channels=self.config.image.width,
-        ).to(self.device, dtype)
-        compiled = None if args.compile == "none" else torch.compile(self.plain, mode=args.compile)
+            geometry_tokens=self.config.geometry.tokens,
+        ).to(self.device, self.dtype)
+        compiled = None if self.mode == "none" else torch.compile(self.plain, mode=self.mode)
         self.dit: PoseDiT = compiled or self.plain  # pyright: ignore[reportAttributeAccessIssue]
 
     def seconds(self, call: Callable[[], object]) -> float:
@@ -113,6 +119,14 @@ class Bench:
         """Seconds of sampling; noise is there already."""
         noise = noise_for(0, range(len(features.centre)), samples).to(self.device)
         return self.seconds(lambda: sample(self.dit, features, noise, steps=self.steps, cache=cache))
+
+    @torch.no_grad()
+    def forward(self, features: Features, levels: int) -> float:
+        """Seconds of one look at all scenes, each at so many noise levels, as in training."""
+        known = self.dit.conditions(features)
+        x = torch.randn(len(features.centre), levels, DIM, device=self.device)  # (N, S, 10)
+        t = torch.rand(len(features.up), levels, device=self.device)  # (B, S)
+        return self.seconds(lambda: self.dit(x, t, known))
 
     def encoders(self, counts: list[int]) -> float:
         """Seconds of all encoders, in float32."""
@@ -169,6 +183,12 @@ def main() -> None:
         first = first or took
         peak = torch.cuda.max_memory_allocated() // 2**20 if bench.device.type == "cuda" else "-"
         print(f"| {n} | {took:.4f} | {took / first:.2f} | {peak} |")
+
+    print("\n| geometry tokens | sampling, five objects | forward, 16 such at 8 noise levels |\n|---:|---:|---:|")
+    many, given = bench.features([OBJECTS] * 16), bench.config.geometry.tokens
+    for tokens in sorted({1, min(16, given), given}):
+        bench.use(bench.config.dit.model_copy(update={"geometry_tokens": tokens}))
+        print(f"| {tokens} | {bench.sample(one):.4f} | {bench.forward(many, 8):.4f} |")
 
 
 def _row(name: str, shared: float, apart: float) -> None:

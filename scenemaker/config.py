@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from scenemaker.errors import ConfigError, expected
+from scenemaker.errors import ConfigError, SceneMakerError, expected
 
 STAGES = ("photo", "segmentation", "depth", "deocclusion", "generation", "pose", "compose")
 BACKEND_STAGES = ("segmentation", "depth", "deocclusion", "generation", "pose")
@@ -175,13 +175,15 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def validation_text(error: ValidationError, model: type[BaseModel]) -> str:
-    """One line for a failed validation: what is wrong, and which options exist."""
+    """One line for a failed validation: what is wrong, and which options exist; our own errors speak for themselves."""
     parts = []
     for item in error.errors():
         where = ".".join(str(p) for p in item["loc"])
         if item["type"] == "extra_forbidden":
             known = ", ".join(model.model_fields) or "none"
             parts.append(expected("a known option", got=repr(where), remedy=f"the options are: {known}"))
+        elif isinstance(own := item.get("ctx", {}).get("error"), SceneMakerError):
+            parts.append(str(own))
         else:
             parts.append(expected(f"{where}: {item['msg']}", got=repr(item["input"]), remedy="change that value"))
     return "; ".join(parts)

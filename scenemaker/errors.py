@@ -13,6 +13,7 @@
     ├── DeviceError                     a device that is not there
     ├── StageError                      a stage failed; names the stage, the backend and the object
     ├── PlacementError                  objects that cannot be arranged as asked
+    ├── TrainingError                   a training that leads nowhere: its loss stays NaN or infinite
     ├── CacheError                      an artefact that cannot be keyed, read or written
     └── OutputError (OSError)           a folder or file that cannot be written (permissions, full disk)
 
@@ -60,6 +61,10 @@ class DeviceError(SceneMakerError, RuntimeError):
 
 class PlacementError(SceneMakerError, RuntimeError):
     """Objects that cannot be arranged as asked."""
+
+
+class TrainingError(SceneMakerError, RuntimeError):
+    """A training that leads nowhere: its loss stays NaN or infinite."""
 
 
 class CacheError(SceneMakerError, RuntimeError):

@@ -9,11 +9,13 @@ from scenemaker.pose.dit.model import PoseDiT
 from scenemaker.pose.dit.types import EVIDENCE, Features, Layout
 
 TINY = CONFIGS["tiny"].dit
+GEOMETRY_TOKENS = 4
 CHANNELS = {"geometry_channels": 7, "cloud_channels": 6, "image_channels": 5}
+SIZES = {**CHANNELS, "geometry_tokens": GEOMETRY_TOKENS}  # what a PoseDiT is told of the features
 OF_SCENES = ("picture", "picture_xyz", "scene_cloud", "scene_xyz", "scene_owner", "up")
 
 
-def random_features(counts, seed=0, *, geometry=4, crop=3, cloud=5, picture=6, scene_cloud=8) -> Features:
+def random_features(counts, seed=0, *, geometry=GEOMETRY_TOKENS, crop=3, cloud=5, picture=6, scene_cloud=8) -> Features:
     """Features of scenes of so many objects, with so many tokens of each kind."""
     generator = torch.Generator().manual_seed(seed)
     layout = Layout.of(counts)
@@ -45,7 +47,7 @@ def random_features(counts, seed=0, *, geometry=4, crop=3, cloud=5, picture=6, s
 
 def random_dit(config: DiTConfig = TINY, seed: int = 0) -> PoseDiT:
     """A model in which no gate is closed."""
-    dit = PoseDiT(config, **CHANNELS)
+    dit = PoseDiT(config, **SIZES)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in dit.named_parameters():

@@ -113,7 +113,8 @@ def collect_changes(
         changes["compose"] = {**changes.get("compose", {}), "background": background}
     changes.update({k: v for k, v in fields.items() if v is not None})
     for stage, options in parse_settings(settings).items():
-        changes[stage] = {**changes.get(stage, {}), **options}
+        files = {k: str(Path(v).absolute()) for k, v in options.items() if isinstance(v, str) and Path(v).is_file()}
+        changes[stage] = {**changes.get(stage, {}), **options, **files}  # the next run may be in another folder
     return preset, changes
 
 

@@ -28,7 +28,10 @@ Out = Annotated[
 ]
 Bank = Annotated[Optional[Path], typer.Option("--bank", help="Object bank; see `scenemaker train bank`.")]
 Scenes = Annotated[
-    list[Path], typer.Option("--scenes", help="Rendered scenes with colour: folders or shards. Repeatable.")
+    list[Path],
+    typer.Option(
+        "--scenes", help="Scenes with colour: folders, or recipes (TOML) to make them; pack shards first. Repeatable."
+    ),
 ]
 Packs = Annotated[list[Path], typer.Option("--pack", help="Pose packs; see `scenemaker train pack`. Repeatable.")]
 Size = Annotated[str, typer.Option("--config", help="Size of the model: tiny, mini or base.")]
@@ -51,7 +54,9 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Of data, weights and n
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print cost and memory, measured on a few steps; write nothing.")
 ]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew where the folder holds a training.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Start anew; a training in the folder is moved into its old-1, old-2, ...")
+]
 
 
 @app.command()
@@ -61,7 +66,7 @@ def bank(
     count: Annotated[
         Optional[int], typer.Option("--count", "-n", min=1, help="Objects that are drawn; of a folder alone: all.")
     ] = None,
-    points: Annotated[int, typer.Option("--points", min=64, help="Surface points per object.")] = 2048,
+    points: Annotated[int, typer.Option("--points", min=64, help="Surface points per object.")] = 4096,
     color_space: do.ColorSpace = "linear",
     seed: Seed = 0,
     workers: do.Workers = None,
@@ -175,11 +180,13 @@ def points(
 @app.command()
 def image(
     out: Out,
+    bank: Bank = None,
     scenes: Scenes = [],
     steps: Steps = None,
     minutes: Minutes = None,
     size: Size = "mini",
     batch: Batch = 32,
+    hold_out: Held = [],
     start: From = None,
     settings: Set = [],
     seed: Seed = 0,
@@ -190,6 +197,9 @@ def image(
     as_json: opt.Json = False,
 ) -> None:
     """Trains the small encoder of crops and pictures on normals and canonical coordinates.
+
+    With the bank of the scenes' objects, those that are held out are never trained on, and the validation is on them;
+    without, every tenth scene is held out, maybe of the same objects.
 
     Try:  scenemaker data scenes -o out/scenes -n 50   then
     scenemaker train image -o out/image --scenes out/scenes --minutes 5
@@ -243,9 +253,10 @@ def _train(kind: Kind, told: dict[str, Any]) -> None:
     """What all trainings share: the config, a dry run or the run with its bar, and how it is told."""
     as_json = STATE.json = told["as_json"]
     from scenemaker.training.config import build_training
-    from scenemaker.training.loop import Progress, train
+    from scenemaker.training.facts import facts_of
+    from scenemaker.training.loop import Progress, can_resume, train
     from scenemaker.training.plan import plan
-    from scenemaker.training.setup import build_task, facts_of
+    from scenemaker.training.setup import build_task
 
     options = {
         name: told[name] for name in ("steps", "minutes", "seed", "device", "precision") if told[name] is not None
@@ -256,7 +267,8 @@ def _train(kind: Kind, told: dict[str, Any]) -> None:
     config = build_training(
         kind, {**rest, "data": data, "train": options}, size=told["size"], settings=told["settings"]
     )
-    task = build_task(config)
+    resume = not told["fresh"]
+    task = build_task(config, resumes=resume and can_resume(told["out"]))
     if told["dry_run"]:
         cost = plan(task, config.train)
         typer.echo(json.dumps(cost.as_json()) if as_json else str(cost))
@@ -266,7 +278,7 @@ def _train(kind: Kind, told: dict[str, Any]) -> None:
         def step(now: Progress) -> None:
             bar(int(100 * now.share), 100)
 
-        report = train(task, config.train, told["out"], facts=facts_of(config), progress=step, resume=not told["fresh"])
+        report = train(task, config.train, told["out"], facts=facts_of(config), progress=step, resume=resume)
     if as_json:
         typer.echo(
             json.dumps(

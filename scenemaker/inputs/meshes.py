@@ -66,7 +66,9 @@ def _in_folder(folder: Path, ids_by_name: Mapping[str, int]) -> dict[int, Path]:
         )
     out: dict[int, Path] = {}
     for path in files:
-        id = _id_of(path.stem, ids_by_name, f"the file {path.name}")
+        number, _, name = path.stem.partition("_")
+        of_a_run = number.isdecimal() and ids_by_name.get(name) == int(number)  # 3_chair.glb
+        id = int(number) if of_a_run else _id_of(path.stem, ids_by_name, f"the file {path.name}")
         if id in out:
             got = f"{out[id].name} and {path.name}"
             raise InputError(expected(f"one mesh for object {id}", got=got, remedy="leave one out"))

@@ -33,7 +33,9 @@ def estimate_poses(
     seed: int = 0,
     on_object_error: OnObjectError = "raise",
 ) -> list[PlacedObject]:
-    """Where given meshes stand in a picture: one ``PlacedObject`` per mesh, in the order of the objects.
+    """Where given meshes stand in a picture: one ``PlacedObject`` per object with a mesh, in the order of the objects.
+
+    Objects are numbered 1, 2, ... in the order of their masks; numbers as keys of ``meshes`` and ``clouds`` are these.
 
     ``found.S_cam_mesh`` takes the mesh as you gave it to the camera's frame (OpenCV axes), in the units of the depth;
     ``found.pose`` has rotation, translation and size of the mesh in ``obj``, with a status and notices.
@@ -42,7 +44,7 @@ def estimate_poses(
         image: Path, bytes, PIL image or array (H, W, 3).
         masks: File, folder, label image (H, W) or stack (n, H, W) of visible masks.
         depth: File or array (H, W) of z; or give ``point_map``.
-        meshes: Folder, list in the order of the objects (None for one without a mesh), or dict by id or name.
+        meshes: Folder, list in the order of the objects (None leaves one out), or dict by id or name.
         K: (3, 3) intrinsics in pixels, a file, "fx,fy,cx,cy" or "fov=60".
         point_map: (H, W, 3) points in ``cam``, NaN where unknown.
         clouds: Points (m, 3) in ``cam`` of some objects, by id or name, in place of those of their pixels: RGB-D over
@@ -63,6 +65,10 @@ def estimate_poses(
     from scenemaker.perception.depth_file import DepthFile
     from scenemaker.perception.masks import MaskFiles
 
+    if scale_kind not in (None, "metric", "relative"):
+        raise InputError(expected('scale_kind "metric" or "relative"', got=repr(scale_kind), remedy="leave it out"))
+    if seed < 0:
+        raise InputError(expected("a seed of 0 or more", got=seed, remedy="give 0, say"))
     photo = inputs.load_photo(image, K=K)
     own_depth = DepthPrompt(
         depth=inputs.path_or_array(depth), points_cam=inputs.path_or_array(point_map), scale_kind=scale_kind
@@ -73,6 +79,8 @@ def estimate_poses(
     ids_by_name = {i.name: i.id for i in instances}
     if meshes is None:
         raise InputError(expected("meshes", got="none", remedy="give one per object: files, or trimesh meshes"))
+    for given in (meshes, clouds):
+        _check_numbers(masks, given)
     geometries = inputs.load_meshes(meshes, ids_by_name)
     views = {v.id: v for v in cut_views(photo, instances, points) if v.id in geometries}
 
@@ -90,6 +98,7 @@ def estimate_poses(
         remedy = 'give on_object_error="skip" to leave it out'
         raise StageError(f"object {id}: {error}; {remedy}", stage="pose", backend=built.name, object_id=id)
     poses = by_id([f for f in found if not isinstance(f, ObjectFailure)])
+    about_all = (*photo.notices, *instances.notices, *points.notices)  # an assumed camera, masks that were resized
     return [
         PlacedObject(
             id=i.id,
@@ -99,11 +108,27 @@ def estimate_poses(
             pose=poses.get(i.id),
             S_obj_mesh=geometries[i.id].S_obj_mesh,
             status=poses[i.id].status if i.id in poses else "skipped",
-            notices=poses[i.id].notices if i.id in poses else (failures[i.id],),
+            notices=(*(poses[i.id].notices if i.id in poses else (failures[i.id],)), *about_all),
         )
         for i in instances
         if i.id in geometries
     ]
+
+
+def _check_numbers(masks: Any, given: Any) -> None:
+    """Numbers mean objects, not label values: where the two differ nothing is guessed.
+
+    Raises:
+        InputError: Keys are numbers, and the values of the label image are not 1, 2, ...
+    """
+    labels = masks if isinstance(masks, np.ndarray) and masks.ndim == 2 and masks.dtype.kind in "iu" else None
+    if labels is None or not isinstance(given, Mapping) or not any(isinstance(key, int | np.integer) for key in given):
+        return
+    values = np.unique(labels[labels > 0]).tolist()
+    if values != list(range(1, len(values) + 1)):
+        got = ", ".join(map(str, values[:8])) + (", ..." if len(values) > 8 else "")
+        remedy = "renumber them, or give a list in the order of the values"
+        raise InputError(expected("label values 1, 2, ... where objects are given by number", got=got, remedy=remedy))
 
 
 def _clouds(clouds: Mapping[int | str, Any], ids_by_name: Mapping[str, int], built: registry.Backend) -> dict[int, Any]:

@@ -34,7 +34,7 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
     """Where scenes come from: splats of a bank's objects, rendered scenes, packs of them; mixed by weight."""
 
     bank: Path | None = Field(default=None, description="Object bank (`scenemaker train bank`).")
-    scenes: tuple[Path, ...] = Field(default=(), description="Scene folders or shards (`scenemaker data scenes`).")
+    scenes: tuple[Path, ...] = Field(default=(), description="Scene folders (`scenemaker data scenes`), or recipes.")
     packs: tuple[Path, ...] = Field(default=(), description="Pose packs (`scenemaker train pack`).")
     colour: float = Field(default=0.5, ge=0, le=1, description="Share of batches with colour, beside those of splats.")
     held_packs: tuple[str, ...] = Field(default=(), description="Packs of meshes (PACK__NAME) that are held out.")

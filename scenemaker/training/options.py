@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
@@ -10,7 +11,11 @@ from scenemaker.errors import ConfigError, expected
 
 
 class TrainOptions(BaseModel, frozen=True, extra="forbid"):
-    """Options of ``train``. The budget is spent when either share of it is: of ``steps`` or of ``minutes``."""
+    """Options of ``train``. The budget is spent when either share of it is: of ``steps`` or of ``minutes``.
+
+    Under ``steps`` alone a stopped training goes on exactly; under ``minutes`` learning rate and averaging hang on the
+    clock, so that no two runs are alike.
+    """
 
     steps: int | None = Field(default=None, ge=1, description="Budget in steps of the optimizer.")
     minutes: float | None = Field(default=None, gt=0, description="Budget in minutes, over all runs of this training.")
@@ -31,7 +36,7 @@ class TrainOptions(BaseModel, frozen=True, extra="forbid"):
     accumulate: int = Field(default=1, ge=1, description="Batches per step and process.")
     seed: int = Field(default=0, ge=0, description="Of the noise in the loss.")
     device: str = Field(default="cpu", description='"cpu", "cuda" or "cuda:1".')
-    compile: bool = Field(default=False, description="Compiles the loss with torch.compile.")
+    compile: bool = Field(default=False, description="Compiles the heavy parts of the model with torch.compile.")
     prefetch: int = Field(default=2, ge=0, description="Batches made ahead in a thread of their own; 0: none.")
     log_steps: int = Field(default=10, ge=1, description="Steps between two points of the curves.")
     validate_steps: int | None = Field(default=None, ge=1, description="Steps between two validations.")
@@ -49,9 +54,15 @@ class TrainOptions(BaseModel, frozen=True, extra="forbid"):
         return self
 
     def result(self, processes: int = 1) -> dict[str, Any]:
-        """What must stay the same for a stopped training to go on exactly; the budget may be changed."""
+        """What must stay the same for a stopped training to go on; the budget may be changed."""
         names = {"lr", "final_lr", "warmup", "betas", "weight_decay", "clip", "ema_start", "ema", "precision", "seed"}
         return {**self.model_dump(mode="json", include=names), "batches per step": self.accumulate * processes}
+
+    @property
+    def process_device(self) -> str:
+        """``device``, but where several processes run (torchrun, accelerate) "cuda" is the one of this process."""
+        several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if several and self.device == "cuda" else self.device
 
     @property
     def budget(self) -> str:

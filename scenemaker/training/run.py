@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scenemaker.cache import output_errors
-from scenemaker.errors import ConfigError, DeviceError, expected, needs
+from scenemaker.errors import ConfigError, DeviceError, TrainingError, expected, needs
 
 needs("torch", "train")
 import torch  # noqa: E402
@@ -36,7 +36,7 @@ class Run:
         samples: Seen, over all runs.
     """
 
-    def __init__(self, stepper: Stepper, out: Path, facts: Mapping[str, Any], *, resume: bool) -> None:
+    def __init__(self, stepper: Stepper, out: Path, facts: Mapping[str, Any]) -> None:
         self._stepper, self._options, self._out = stepper, stepper.options, out
         self._process = stepper.accelerator
         self._result = _plain(
@@ -49,7 +49,7 @@ class Run:
         self.step, self.seconds, self.samples = 0, 0.0, 0
         self._validated, self._saved = (0, 0.0), (-1, 0.0)  # step and seconds of the last one
         self._refused = 0  # steps in a row
-        self._restore(resume)
+        self._restore()
         self._first = (self.seconds, self.samples)
         self._started = time.monotonic()
 
@@ -97,7 +97,7 @@ class Run:
         if self._refused == PATIENCE:
             got = f"NaN or infinity at {PATIENCE} steps in a row, the last of them step {self.step}"
             remedy = f"start anew with a lower lr or clip; {self._kept()}"
-            raise ConfigError(expected("a finite loss and gradient", got=got, remedy=remedy))
+            raise TrainingError(expected("a finite loss and gradient", got=got, remedy=remedy))
         return done.values
 
     def pace(self) -> dict[str, float]:
@@ -143,13 +143,10 @@ class Run:
         self._process.wait_for_everyone()
         return folder, weights
 
-    def _restore(self, resume: bool) -> None:
+    def _restore(self) -> None:
         path = newest(self._out / CHECKPOINTS)
         if path is None:
             return
-        if not resume:
-            remedy = "choose another folder, or go on with it"
-            raise ConfigError(expected(f"a folder without a training at {self._out}", got=path.name, remedy=remedy))
         tensors, facts = load_checkpoint(path)
         _same_result(self._result, facts)
         self._stepper.load(tensors)
@@ -189,7 +186,7 @@ def _same_result(mine: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
         a, b = (json.dumps(d[name]) if name in d else "nothing" for d in (now, then))
         if a != b:
             what = f"{name} {b} as in the checkpoint"
-            raise ConfigError(expected(what, got=a, remedy="take that, or start anew in another folder"))
+            raise ConfigError(expected(what, got=a, remedy="take that, or start anew (--fresh)"))
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from scenemaker.device import check_device
 from scenemaker.errors import ConfigError, InputError, expected, needs
@@ -21,7 +20,9 @@ from scenemaker.pose.dit.feature_cache import FeatureCache  # noqa: E402
 from scenemaker.pose.dit.pose_model import PoseModel  # noqa: E402
 from scenemaker.pose.dit.weights import adopt_encoder, load_encoder, load_model  # noqa: E402
 from scenemaker.training.config import Kind, TrainingConfig  # noqa: E402
-from scenemaker.training.sources import image_sources, open_sources, released_sources, split_bank  # noqa: E402
+from scenemaker.training.facts import check_unseen  # noqa: E402
+from scenemaker.training.image_sources import image_sources  # noqa: E402
+from scenemaker.training.sources import open_sources, released_sources, split_bank  # noqa: E402
 from scenemaker.training.tasks.geometry import GeometryTask  # noqa: E402
 from scenemaker.training.tasks.image import ImageTask  # noqa: E402
 from scenemaker.training.tasks.points import PointsTask  # noqa: E402
@@ -30,45 +31,36 @@ from scenemaker.training.tasks.released import ReleasedTask  # noqa: E402
 from scenemaker.training.types import Task  # noqa: E402
 
 Encoder = TypeVar("Encoder", bound=nn.Module)
+OTHER_SCENES = "other_scenes_"  # of measures: maybe of the same objects, for no bank says which are held out
 
 
-def build_task(config: TrainingConfig) -> Task:
+def build_task(config: TrainingConfig, *, resumes: bool = False) -> Task:
     """The task of a training, its model started from what the config says.
+
+    Args:
+        config: Of the training.
+        resumes: A checkpoint will overwrite what is in the model: what is learnt from the data at first is left out.
 
     Raises:
         ConfigError, InputError: Weights or data that cannot be used; the text says what to do.
         DeviceError: The device is not there.
     """
-    check_device(config.train.device)
+    device = check_device(config.train.process_device)
+    if device.startswith("cuda"):
+        torch.cuda.set_device(device)
+    config = config.model_copy(update={"train": config.train.model_copy(update={"device": device})})
     torch.manual_seed(config.train.seed)
-    return _BUILD[config.kind](config)
+    return _BUILD[config.kind](config, resumes)
 
 
-def facts_of(config: TrainingConfig) -> dict[str, Any]:
-    """What shapes the result, as plain data: the config, with a checksum of every file in place of its path."""
-    facts = config.model_dump(mode="json", exclude={"train", "data", "start", "adopt", "dino"})
-    data = config.data.model_dump(mode="json", exclude={"bank", "packs", "scenes"})
-    files = [*filter(None, (config.data.bank, config.start, config.dino)), *config.data.packs, *config.adopt]
-    return {**facts, "data": data, "files": [_checksum(path) for path in files if path.is_file()]}
-
-
-def _checksum(path: Path) -> str:
-    try:
-        return f"{zlib.crc32(path.read_bytes()):08x}"
-    except OSError as error:
-        raise InputError(
-            expected("a readable file", got=f"{path}: {error.strerror}", remedy="check the path")
-        ) from None
-
-
-def _geometry(config: TrainingConfig) -> Task:
+def _geometry(config: TrainingConfig, _: bool) -> Task:
     mine, held = split_bank(config.data)
     model = _encoder(config, GeometryVAE, lambda: GeometryVAE(config.model.geometry))
     bank = mine.to(config.train.device).points_obj
     return GeometryTask(model, bank, held.points_obj, batch_size=config.batch, seed=config.train.seed)
 
 
-def _points(config: TrainingConfig) -> Task:
+def _points(config: TrainingConfig, _: bool) -> Task:
     sources = open_sources(config, exact_shapes=True)
     return PointsTask(
         _encoder(config, PointEncoder, lambda: PointEncoder(config.model.points)),
@@ -78,32 +70,36 @@ def _points(config: TrainingConfig) -> Task:
     )
 
 
-def _image(config: TrainingConfig) -> Task:
-    train, held_out = image_sources(config)
-    return ImageTask(_encoder(config, ImageEncoders, lambda: ImageEncoders(config.model.image)), train, held_out)
+def _image(config: TrainingConfig, _: bool) -> Task:
+    held = None if config.data.bank is None else split_bank(config.data)[1]
+    train, held_out = image_sources(config, held)
+    model = _encoder(config, ImageEncoders, lambda: ImageEncoders(config.model.image))
+    return ImageTask(model, train, held_out, prefix=OTHER_SCENES if held is None else "")
 
 
-def _pose(config: TrainingConfig) -> Task:
+def _pose(config: TrainingConfig, resumes: bool) -> Task:
     model = PoseModel(config.model) if config.start is None else load_model(config.start, dino=config.dino).train()
     for path in config.adopt:
         adopt_encoder(model, path)
     sources = open_sources(config)
+    check_unseen([*config.adopt, *filter(None, [config.start])], config.data)
     return PoseTask(
         model,
         sources.train,
         sources.held_out,
+        exact=sources.exact,
         scenes=config.batch,
         levels=config.levels,
         encoders=config.encoders,
         encoder_lr=config.encoder_lr,
         drop=config.drop,
         validate_scenes=config.validate_scenes,
-        statistics=config.start is None,
+        statistics=config.start is None and not resumes,
         cache=FeatureCache() if config.encoders == "frozen" and config.data.repeat is not None else None,
     )
 
 
-def _released(config: TrainingConfig) -> Task:
+def _released(config: TrainingConfig, _: bool) -> Task:
     weights = _wanted(config.start)
     train, held_out = released_sources(config)
     validate = min(config.validate_scenes, 16)
@@ -133,7 +129,7 @@ def _encoder(config: TrainingConfig, kind: type[Encoder], make: Callable[[], Enc
     return found
 
 
-_BUILD: dict[Kind, Callable[[TrainingConfig], Task]] = {
+_BUILD: dict[Kind, Callable[[TrainingConfig, bool], Task]] = {
     "geometry": _geometry,
     "points": _points,
     "image": _image,

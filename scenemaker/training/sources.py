@@ -8,16 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from scenemaker.data.recipe import SceneRecipe
-from scenemaker.data.types import SceneSample
-from scenemaker.errors import ConfigError, InputError, expected, needs
+from scenemaker.errors import ConfigError, expected, needs
 
 needs("torch", "train")
-import torch  # noqa: E402
 
-from scenemaker.data.datasets import SceneFolders  # noqa: E402
 from scenemaker.pose.dit.types import PoseBatch  # noqa: E402
 from scenemaker.training.config import DataConfig, TrainingConfig  # noqa: E402
 from scenemaker.training.data.augment import Augment  # noqa: E402
@@ -25,23 +19,27 @@ from scenemaker.training.data.augment_shapes import ShapeAugment  # noqa: E402
 from scenemaker.training.data.bank import ObjectBank, pack_of  # noqa: E402
 from scenemaker.training.data.packs import PosePack  # noqa: E402
 from scenemaker.training.data.posed import Posed  # noqa: E402
-from scenemaker.training.data.sample_poses import MadeSamples, MixedPoses, SamplePoses, Samples  # noqa: E402
+from scenemaker.training.data.sample_poses import MixedPoses, SamplePoses, open_samples  # noqa: E402
 from scenemaker.training.data.splat_poses import SplatPoses  # noqa: E402
-from scenemaker.training.tasks.image import ImageBatch, image_batch  # noqa: E402
-from scenemaker.training.tasks.pose import PoseSource  # noqa: E402
 from scenemaker.training.tasks.released import PosedSource  # noqa: E402
+from scenemaker.training.types import PoseSource  # noqa: E402
 
 HELD_SEED = 1 << 20  # added to the seed of held-out scenes
-ENDLESS = 1 << 40
-TRIES = 100  # samples looked at in place of one with a held-out object
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sources:
-    """What is trained on, and what is validated on: other objects, nothing made worse but what ``augment`` says."""
+    """What is trained on, and what is validated on: scenes of splats of objects that are never trained on.
+
+    Attributes:
+        train: Made worse by the config's ``augment``.
+        held_out: Like what models are used on: ``Augment.in_use``.
+        exact: The same scenes, nothing made worse: the easiest case.
+    """
 
     train: PoseSource
     held_out: PoseSource
+    exact: PoseSource
 
 
 def open_sources(config: TrainingConfig, *, exact_shapes: bool = False) -> Sources:
@@ -56,20 +54,21 @@ def open_sources(config: TrainingConfig, *, exact_shapes: bool = False) -> Sourc
         InputError: A file cannot be read, or nothing is left on one side.
     """
     data, seed, device = config.data, config.train.seed, config.train.device
-    augment = data.augment.model_copy(update={"shapes": ShapeAugment.none()}) if exact_shapes else data.augment
+    size = (data.splats.width, data.splats.height)
     mine, held = split_bank(data)
+    augment, in_use = (
+        worse.model_copy(update={"shapes": ShapeAugment.none()}) if exact_shapes else worse
+        for worse in (data.augment, Augment.in_use())
+    )
 
     def splats(bank: ObjectBank, augment: Augment, seed: int) -> SplatPoses:
         return SplatPoses(bank, data.splats, config.model, augment, seed=seed, ground=data.ground, device=device)
-
-    size = (data.splats.width, data.splats.height)
 
     def pack(path: Path) -> PoseSource:
         return PosePack(path, mine, config.model, augment, seed=seed, device=device)
 
     def scenes(path: Path) -> PoseSource:
-        samples = Without(open_samples(path), held)
-        return SamplePoses(samples, mine, config.model, augment, size=size, seed=seed, device=device)
+        return SamplePoses(open_samples(path), mine, config.model, augment, size=size, seed=seed, device=device)
 
     coloured = [*map(pack, data.packs), *map(scenes, data.scenes)]
     train: PoseSource = splats(mine, augment, seed)
@@ -79,7 +78,8 @@ def open_sources(config: TrainingConfig, *, exact_shapes: bool = False) -> Sourc
         train = MixedPoses([*plain, *shares], seed=seed)
     if data.repeat is not None:
         train = Repeated(train, data.repeat)
-    return Sources(train=train, held_out=splats(held, Augment.none(), seed + HELD_SEED))
+    held_out, exact = (splats(held, worse, seed + HELD_SEED) for worse in (in_use, Augment.none()))
+    return Sources(train=train, held_out=held_out, exact=exact)
 
 
 class Repeated:
@@ -91,38 +91,6 @@ class Repeated:
     def batch(self, step: int, scenes: int) -> PoseBatch:
         """That of step ``step % period``."""
         return self.source.batch(step % self.period, scenes)
-
-
-def open_samples(path: Path) -> Samples:
-    """Samples by number: of scene folders, or made on the fly from a recipe (TOML).
-
-    Raises:
-        InputError: Neither of these; shards have no n-th sample.
-    """
-    if path.suffix == ".toml":
-        return MadeSamples(SceneRecipe.read(path))
-    if path.is_dir() and any(path.glob("*.tar")):
-        got, remedy = f"shards in {path}", f"type: scenemaker train pack --scenes {path} -o pack.safetensors"
-        raise InputError(expected("scene folders, or a recipe (.toml)", got=got, remedy=remedy))
-    return SceneFolders(path)
-
-
-class Without:
-    """Samples with the next one in place of each that shows an object of a bank: what is held out is never seen."""
-
-    def __init__(self, samples: Samples, held: ObjectBank) -> None:
-        self.samples, self.held = samples, held
-
-    def __len__(self) -> int:
-        return length_of(self.samples)
-
-    def __getitem__(self, index: int) -> SceneSample:
-        for k in range(TRIES):
-            sample = self.samples[(index + k) % len(self)]
-            if all(row is None for row in self.held.rows(sample.info.get("objects", sample.names))):
-                return sample
-        got = f"{TRIES} with one, from number {index} on"
-        raise InputError(expected("samples without held-out objects", got=got, remedy="make scenes of other objects"))
 
 
 def released_sources(config: TrainingConfig) -> tuple[PosedSource, PosedSource]:
@@ -156,49 +124,6 @@ class InTurn:
         return self.packs[which].posed(turn, scenes)
 
 
-def image_sources(config: TrainingConfig) -> tuple[ImageSource, ImageSource]:
-    """What image encoders are trained on, and what they are validated on.
-
-    Raises:
-        ConfigError: No scenes with colour.
-        InputError: They cannot be read.
-    """
-    samples = [open_samples(path) for path in config.data.scenes]
-    if not samples:
-        remedy = "make some: scenemaker data scenes -o out/scenes -n 50, then --scenes out/scenes"
-        raise ConfigError(expected("scenes with colour", got="none", remedy=remedy))
-    return ImageSource(config, samples, held_out=False), ImageSource(config, samples, held_out=True)
-
-
-class ImageSource:
-    """Batches of samples in random order; of every hundred numbers the first ten are held out."""
-
-    def __init__(self, config: TrainingConfig, samples: Sequence[Samples], *, held_out: bool) -> None:
-        self.config, self.samples, self.held_out = config, samples, held_out
-
-    def __call__(self, step: int) -> ImageBatch:
-        rng = np.random.default_rng([self.config.train.seed, step, int(self.held_out)])
-        chosen = [self._draw(rng) for _ in range(self.config.batch)]
-        return image_batch(chosen, self.config.model, torch.Generator().manual_seed(step))
-
-    def _draw(self, rng: np.random.Generator) -> SceneSample:
-        """A sample of this side that shows an object."""
-        for _ in range(TRIES):
-            samples = self.samples[int(rng.integers(len(self.samples)))]
-            number = int(rng.integers(length_of(samples)))
-            if (number % 100 < 10) == self.held_out:
-                sample = samples[number]
-                if sample.labels.any():
-                    return sample
-        got, remedy = f"none in {TRIES} draws", "give 20 views or more, in which objects are seen"
-        raise InputError(expected("samples to train on and to hold out", got=got, remedy=remedy))
-
-
-def length_of(samples: Samples) -> int:
-    """Of samples by number; very large where they never end."""
-    return len(samples) if hasattr(samples, "__len__") else ENDLESS  # type: ignore[arg-type]
-
-
 def split_bank(data: DataConfig) -> tuple[ObjectBank, ObjectBank]:
     """The bank's objects to train on and those held out: named packs, else whole packs up to the share.
 
@@ -210,16 +135,26 @@ def split_bank(data: DataConfig) -> tuple[ObjectBank, ObjectBank]:
         remedy = "make one: scenemaker train bank -o out/bank.safetensors, then --bank out/bank.safetensors"
         raise ConfigError(expected("an object bank", got="none", remedy=remedy))
     bank = ObjectBank.load(data.bank)
-    packs = data.held_packs or _packs_to_hold(bank, data.held_share)
-    return bank.split(packs, share=data.held_share)
+    return bank.split(_packs_to_hold(bank, data), share=data.held_share)
 
 
-def _packs_to_hold(bank: ObjectBank, share: float) -> tuple[str, ...]:
-    """Packs in the order of a hash of their names, as many as make up the share of the objects of packs."""
+def packs_to_hold(data: DataConfig) -> tuple[str, ...]:
+    """The packs that ``split_bank`` holds out, as named or as chosen.
+
+    Raises:
+        InputError: The bank cannot be read.
+    """
+    return () if data.bank is None else _packs_to_hold(ObjectBank.load(data.bank), data)
+
+
+def _packs_to_hold(bank: ObjectBank, data: DataConfig) -> tuple[str, ...]:
+    """Those named; else packs in the order of a hash of their names, up to the share of the objects of packs."""
+    if data.held_packs:
+        return data.held_packs
     counts = Counter(pack for key in bank.keys if (pack := pack_of(key)) is not None)
     held: list[str] = []
     for pack in sorted(counts, key=lambda name: zlib.crc32(name.encode()))[:-1]:
-        if sum(counts[p] for p in held) >= share * counts.total():
+        if sum(counts[p] for p in held) >= data.held_share * counts.total():
             break
         held.append(pack)
     return tuple(held)

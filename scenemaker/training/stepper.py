@@ -55,6 +55,8 @@ class Stepper:
         self.accelerator = _accelerator(options)
         self.device = self.accelerator.device
         task.model.to(self.device)
+        if options.compile:
+            _compile(task)
         names = _trained(task)
         groups = _groups(task, options.weight_decay)
         self.parameters = {names[p]: p for group in groups for p in group["params"]}  # in the optimizer's order
@@ -72,6 +74,12 @@ class Stepper:
         """Of the batches that this process sees in a step."""
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
         return [step * self.batches + i * processes + rank for i in range(self.options.accumulate)]
+
+    def batch(self, number: int) -> Any:
+        """The task's batch of a number, made in any thread: each has a CUDA device of its own that is in use."""
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
+        return self.task.batch(number)
 
     def step(self, step: int, batches: Sequence[Any], share: float) -> Done:
         """Does one step.
@@ -153,7 +161,7 @@ class _Loss(nn.Module):
         super().__init__()
         self.model = task.model
         self._kind, self._bf16 = kind, options.precision == "bf16"
-        self._loss = torch.compile(task.loss) if options.compile else task.loss
+        self._loss = task.loss
 
     def forward(self, batch: Any, generator: torch.Generator) -> tuple[Tensor, Mapping[str, Tensor]]:
         with torch.autocast(self._kind, torch.bfloat16, enabled=self._bf16):
@@ -166,7 +174,7 @@ def samples_of(batch: Any) -> int:
 
 
 def _accelerator(options: TrainOptions) -> Accelerator:
-    device = torch.device(check_device(options.device))
+    device = torch.device(check_device(options.process_device))
     if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)
     # Accelerate keeps the device of the first training in this process for all that follow, unless told to forget it
@@ -174,6 +182,16 @@ def _accelerator(options: TrainOptions) -> Accelerator:
     # some conditions are dropped at some steps: not every parameter has a gradient in every process
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(cpu=device.type == "cpu", mixed_precision="no", kwargs_handlers=[unused])
+
+
+def _compile(task: Task) -> None:
+    """Compiles the parts that the task names, in place, for batches of any shape."""
+    parts = task.compiled()
+    if not parts:
+        got = f"the task {task.name!r}, which has none"
+        raise ConfigError(expected("parts that are worth compiling", got=got, remedy="leave out train.compile"))
+    for part in parts:
+        part.compile(dynamic=True)
 
 
 def _trained(task: Task) -> dict[nn.Parameter, str]:

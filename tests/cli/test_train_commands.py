@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import Result
+from released_tiny import write_checkpoint
 from typer.testing import CliRunner
 
 from scenemaker.cli import main
 from scenemaker.cli.app import app
+from scenemaker.data.storage.folders import object_glb_bytes
 from scenemaker.pose.dit.weights import load_model, read_facts
+from scenemaker.pose.released.checkpoint import load_released
+from scenemaker.testing.samples import box_mesh, sphere_mesh
 from scenemaker.training.data.bank import ObjectBank
 
 runner = CliRunner()
@@ -52,7 +57,8 @@ def test_encoders_then_pose_then_on(home: Path) -> None:
     assert "done after 2 steps" in told and "rotation_deg" in told
     facts = read_facts(pose / "pose.safetensors")
     told_of = facts["facts"]["facts"]
-    assert told_of["kind"] == "pose" and len(told_of["files"]) == 3
+    assert told_of["kind"] == "pose" and len(told_of["files"]["adopt"]) == 2
+    assert told_of["held_out"] == {"packs": [], "share": 0.4}
     before = load_model(pose / "pose.safetensors").state_dict()
     pose, told = weights_of(home, "pose", "--steps", "4", *adopt)
     assert "done after 4 steps" in told
@@ -77,11 +83,11 @@ def test_dry_run_writes_nothing(home: Path) -> None:
     ("args", "text"),
     [
         (["pose", "--steps", "1"], "expected an object bank; got none; make one: scenemaker train bank"),
-        (["pose", "--bank", "BANK"], "expected a budget; got neither steps nor minutes; give one of them"),
+        (["pose", "--bank", "BANK"], "error: expected a budget; got neither steps nor minutes; give one of them"),
         (["pose", "--bank", "BANK", "--steps", "1", "--config", "huge"], "expected a config of PoseDiT; got 'huge'"),
         (["pose", "--bank", "BANK", "--steps", "1", "--encoders", "free"], "'joint' or 'frozen'"),
         (["pose", "--bank", "BANK", "--steps", "1", "--device", "cuda:99"], "use --device cpu"),
-        (["pose", "--bank", "none.safetensors", "--steps", "1"], "expected an object bank; got none.safetensors"),
+        (["pose", "--bank", "none.safetensors", "--steps", "1"], "got none.safetensors: no such file; check the path"),
         (["image", "--steps", "1"], "expected scenes with colour; got none; make some"),
     ],
 )
@@ -96,6 +102,90 @@ def test_what_is_wrong_is_one_line(
     assert end.value.code == 1
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1 and text in lines[0] and lines[0].startswith("error: ")
+    assert lines[0].count("expected ") == 1
+
+
+def test_fresh_moves_the_old_training_aside(home: Path) -> None:
+    first, _ = weights_of(home, "geometry-fresh", "--steps", "2")
+    before = (first / "geometry.safetensors").read_bytes()
+    again, told = weights_of(home, "geometry-fresh", "--steps", "3", "--fresh", "--seed", "5")
+    assert "done after 3 steps" in told
+    assert (home / "geometry-fresh" / "old-1" / "weights" / "geometry.safetensors").read_bytes() == before
+    assert (again / "geometry.safetensors").read_bytes() != before
+
+
+@pytest.fixture(scope="module")
+def coloured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a bank of two packs of meshes, and scenes of each pack alone."""
+    folder = tmp_path_factory.mktemp("coloured")
+    meshes = {
+        "red__brick": box_mesh((1.0, 0.4, 0.6), (200, 30, 30)),
+        "red__plate": box_mesh((1.0, 0.1, 0.7), (150, 40, 90)),
+        "blue__post": box_mesh((0.3, 1.0, 0.5), (30, 60, 200)),
+        "blue__egg": sphere_mesh((0.8, 1.0, 0.6), (60, 90, 160), n=16),
+    }
+    for name, mesh in meshes.items():
+        home = folder / name.partition("__")[0]
+        home.mkdir(exist_ok=True)
+        (home / f"{name}.glb").write_bytes(object_glb_bytes(mesh, name))
+    both = ["--objects", str(folder / "red"), "--objects", str(folder / "blue")]
+    commands = [["train", "bank", "-o", str(folder / "bank"), *both, "-n", "4", "--points", "512"]]
+    for name in ("red", "blue"):
+        made = ["data", "scenes", "-o", str(folder / f"{name}_scenes"), "--objects", str(folder / name)]
+        commands.append([*made, "-n", "3", "--views", "2", "--size", "96x64", "-j", "1"])
+    for command in commands:
+        done = runner.invoke(app, command)
+        assert done.exit_code == 0, done.output
+    (folder / "all_scenes").mkdir()
+    for name in ("red", "blue"):
+        (folder / f"{name}_scenes").rename(folder / "all_scenes" / name)
+    return folder
+
+
+def scenes_of(folder: Path, *names: str) -> list[str]:
+    return [word for name in names for word in ("--scenes", str(folder / "all_scenes" / name))]
+
+
+def test_released_weights_are_tuned_on_a_pack(coloured: Path) -> None:
+    """From scenes to a checkpoint as it is published, which loads and is validated on the pack that is held out."""
+    file, out = coloured / "pack", coloured / "tuned"
+    packed = runner.invoke(
+        app, ["train", "pack", "-o", str(file), *scenes_of(coloured, "red", "blue"), "--size", "96x64", "--json"]
+    )
+    assert packed.exit_code == 0, packed.output
+    assert json.loads(packed.stdout.splitlines()[-1])["scenes"] >= 8
+    weights = write_checkpoint(coloured / "released")
+    data = ["--bank", str(coloured / "bank"), "--pack", str(file), "--hold-out", "blue"]
+    args = ["train", "pose", "--released", str(weights), *data, "--batch", "2", "--steps", "3", "-o", str(out)]
+    done = runner.invoke(app, [*args, "--set", "train.lr=1e-3", "--json"])
+    assert done.exit_code == 0, done.output + str(done.exception)
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["stopped"] == "done" and told["steps"] == 3 and told["losses"]["loss"] > 0
+    before, after = (load_released(folder).state_dict() for folder in (weights, out / "weights"))
+    moved = {name.partition(".")[0] for name, value in before.items() if not torch.equal(after[name], value)}
+    assert moved == {"denoiser_model", "pose_model", "pose_emb", "pcd_model"}
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    measures = next(line["validation"] for line in lines if "validation" in line)
+    assert next(iter(measures)) == "rotation_deg" and measures["objects"] > 1
+    again = runner.invoke(app, [*args, "--set", "train.lr=1e-3", "--steps", "4"])
+    assert again.exit_code == 0 and "done after 4 steps" in again.stdout, again.output
+
+
+def test_image_encoders_are_validated_on_objects_that_they_never_saw(coloured: Path) -> None:
+    few = ["--config", "tiny", "--batch", "2", "--steps", "1"]
+    held = ["--bank", str(coloured / "bank"), "--hold-out", "blue"]
+
+    def trained(name: str, *more: str) -> Result:
+        return runner.invoke(app, ["train", "image", "-o", str(coloured / name), *few, *more])
+
+    done = trained("any", *scenes_of(coloured, "red"))  # of three scenes one is held out
+    assert done.exit_code == 0 and ": other_scenes_crop_canonical_percent" in done.stdout, done.output
+    done = trained("nothing", *held, *scenes_of(coloured, "red"))
+    assert "expected samples that show one of 2 held-out objects; got 100 without" in str(done.exception)
+    done = trained("both", *held, *scenes_of(coloured, ""))
+    assert done.exit_code == 0 and ": crop_canonical_percent" in done.stdout, done.output
+    done = trained("only", *held, *scenes_of(coloured, "blue"))  # nothing is left to train on
+    assert "expected samples without held-out objects; got 100 with one" in str(done.exception)
 
 
 def test_scenes_with_colour_are_packed_and_learnt_from(home: Path) -> None:

@@ -426,3 +426,11 @@ def test_shipped_assets_are_read_with_their_own_colour_convention() -> None:
         assert len(mesh.faces) == sum(
             tree["accessors"][p["indices"]]["count"] // 3 for m in tree["meshes"] for p in m["primitives"]
         )
+
+
+def test_a_run_s_own_folder_of_meshes(tmp_path: Path) -> None:
+    """Runs call files ID_NAME.glb; another number before the name is no such file."""
+    trimesh.creation.box((1, 2, 4)).export(tmp_path / "2_table.stl")
+    assert list(load_meshes(tmp_path, {"chair": 1, "table": 2})) == [2]
+    with pytest.raises(InputError, match="got the file 2_table.stl; they are: 1 \\(table\\)"):
+        load_meshes(tmp_path, {"table": 1})

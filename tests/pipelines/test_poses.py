@@ -92,3 +92,37 @@ def test_clouds_go_to_backends_that_take_them() -> None:
 def test_no_mesh_is_told() -> None:
     with pytest.raises(InputError, match="expected meshes; got none; give one per object"):
         estimate_poses(**given(make_sample(1)))
+
+
+def test_numbers_that_could_mean_two_things_are_refused() -> None:
+    sample = make_sample(2)
+    labels = np.where(sample.instances.labels == 2, 5, sample.instances.labels)
+    ask = given(sample) | {"masks": labels}
+    mesh = sample.geometries[0].mesh
+    with pytest.raises(
+        InputError,
+        match=re.escape("expected label values 1, 2, ... where objects are given by number; got 1, 5; renumber"),
+    ):
+        estimate_poses(**ask, meshes={1: mesh})
+    first, second = estimate_poses(**ask, meshes=[mesh, sample.geometries[1].mesh])
+    assert (first.id, second.id) == (1, 2)
+
+
+def test_what_was_assumed_is_told_with_every_object() -> None:
+    sample = make_sample(2)
+    ask = given(sample) | {"K": None, "meshes": [g.mesh for g in sample.geometries]}
+    found = estimate_poses(**ask)
+    assert all(any("field of view" in notice for notice in item.notices) for item in found)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        ({"seed": -1}, "expected a seed of 0 or more; got -1; give 0, say"),
+        ({"scale_kind": "mm"}, 'expected scale_kind "metric" or "relative"; got \'mm\'; leave it out'),
+    ],
+)
+def test_wrong_values_are_told(wrong: dict[str, Any], text: str) -> None:
+    sample = make_sample(1)
+    with pytest.raises(InputError, match=re.escape(text)):
+        estimate_poses(**given(sample) | wrong, meshes=[sample.geometries[0].mesh])

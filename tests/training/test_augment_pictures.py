@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 import torch
 from few_objects import few_bank, nearest
+from scipy.spatial import cKDTree
 
 from scenemaker.data.render.splats import SplatConfig
 from scenemaker.pose.dit.config import CONFIGS
+from scenemaker.pose.dit.masks import owners
 from scenemaker.training.data.augment import Augment
 from scenemaker.training.data.augment_clouds import complete, flying, holed, noisy, rescaled
 from scenemaker.training.data.augment_masks import cropped, occluded, resized
 from scenemaker.training.data.augment_pictures import PictureAugment, shuffled, worse_pictures
 from scenemaker.training.data.chance import Chance
-from scenemaker.training.data.posed import LEAST_PX, Posed, neighbours, owners, pixel_counts, rays
+from scenemaker.training.data.posed import LEAST_PX, Posed, neighbours, pixel_counts, rays
 from scenemaker.training.data.splat_poses import SplatPoses
 
 SPLATS = SplatConfig(width=80, height=60, points=1024, observed=0, count=(1, 4))
@@ -244,6 +246,28 @@ def test_complete_clouds_cover_the_objects() -> None:
     noise = ((noisy_clouds - clouds) / posed.s[:, None, None]).std((1, 2))
     assert noise.max() < 0.055
     assert 0.015 < noise.mean() < 0.035
+
+
+def test_complete_clouds_are_points_that_are_not_given() -> None:
+    """Where the bank has others: not one is in both, and none is left behind for shapes that are turned later."""
+
+    geometry = CONFIGS["tiny"].geometry.model_copy(update={"points": 2048})
+    config = CONFIGS["tiny"].model_copy(update={"geometry": geometry})
+
+    def clouds(points: int) -> tuple[Posed, torch.Tensor]:
+        posed = SplatPoses(few_bank(points), SPLATS, config, Augment.none(), ground=0.0).posed(0, 8)
+        after = complete(posed, 1.0, 0.0, 0.0, Chance("cpu", 0)).pictures.clouds_cam
+        assert after is not None
+        return posed, after
+
+    for points, both in ((4096, False), (2048, True)):
+        posed, cloud = clouds(points)
+        assert cloud.shape[1] == 2048
+        pairs = zip(posed.placed.numpy(), cloud.numpy(), strict=True)
+        off = np.stack([cKDTree(shape).query(points)[0] for shape, points in pairs]) / posed.s[:, None].numpy()
+        assert off.max() < 0.15, "on the same surface"
+        assert (off < 1e-5).mean() == 1 if both else (off < 1e-5).mean() < 1e-3
+    assert worse_pictures(posed, PictureAugment.none(), Chance("cpu", 0)).spare is None
 
 
 def test_clouds_of_views_are_parts_of_the_surface() -> None:

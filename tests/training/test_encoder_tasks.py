@@ -17,6 +17,8 @@ from scenemaker.pose.dit.encoders.images import ImageEncoders
 from scenemaker.pose.dit.encoders.points import PointEncoder
 from scenemaker.pose.dit.weights import load_encoder, read_facts
 from scenemaker.training.data.chance import Chance
+from scenemaker.training.options import TrainOptions
+from scenemaker.training.stepper import Stepper
 from scenemaker.training.tasks.geometry import GeometryTask, any_way_up
 from scenemaker.training.tasks.image import ImageTask, image_batch
 from scenemaker.training.tasks.points import PointsTask, completed
@@ -298,6 +300,47 @@ def test_image_learns_normals_and_canonical_points(tmp_path):
         assert after[f"{what}_normals_deg"] < before[f"{what}_normals_deg"] - 30
     path = task.write(task.model, tmp_path, {})
     assert task.validate(load_encoder(path)) == after
+
+
+def test_only_objects_that_are_measured_count():
+    """Pictures stay as they are; the maps of the other objects are unknown, and so is their error."""
+    sample = tilted_planes(1)
+    whole = image_batch([sample], TINY, seeded(1))
+    second = image_batch([sample], TINY, seeded(1), measured=lambda s: np.arange(len(s.names)) == 1)
+    for a, b in ((whole.crops, second.crops), (whole.pictures, second.pictures)):
+        assert torch.equal(a.image, b.image)
+        known = b.canonical.isfinite()
+        assert torch.equal(known, b.normals.isfinite()) and known.any() and known.sum() < a.canonical.isfinite().sum()
+        assert torch.equal(a.canonical[known], b.canonical[known])
+    assert not second.crops.canonical[0].isfinite().any()
+    assert torch.equal(second.crops.canonical[1].isfinite(), whole.crops.canonical[1].isfinite())
+
+    task = ImageTask(seeded_model(ImageEncoders, TINY.image), lambda _: whole, lambda _: second, prefix="other_scenes_")
+    found = task.validate(task.model)
+    assert next(iter(found)) == "other_scenes_crop_canonical_percent" and all(np.isfinite(list(found.values())))
+    with torch.no_grad():
+        second.crops.image[0].zero_()  # what is not measured may be anything
+    assert task.validate(task.model)["other_scenes_crop_normals_deg"] == pytest.approx(
+        found["other_scenes_crop_normals_deg"], rel=1e-5
+    )
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch looks at it, and hides what it says of that
+@pytest.mark.parametrize("kind", ["geometry", "image"])
+def test_compiled_encoders_give_equal_losses(kind, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda f, true=torch.compile, **k: true(f, **{**k, "backend": "eager"}))
+    rows = []
+    for on in (False, True):
+        if kind == "geometry":
+            shapes = box_points(EXTENTS, 300, seeded(1))
+            task = GeometryTask(seeded_model(GeometryVAE, TINY.geometry), shapes, shapes, batch_size=2, queries=32)
+        else:
+            batch = image_batch([tilted_planes(1)], TINY, seeded(1))
+            task = ImageTask(seeded_model(ImageEncoders, TINY.image), lambda _, batch=batch: batch, tilted_planes)
+        stepper = Stepper(task, TrainOptions(steps=3, warmup=0, compile=on))
+        rows.append([stepper.step(i, [task.batch(i)], 0.0).values["loss"] for i in range(3)])
+        assert [part._compiled_call_impl is not None for part in task.compiled()] == [on] * len(task.compiled())
+    assert rows[1] == pytest.approx(rows[0], rel=1e-5)
 
 
 def test_samples_without_normals_are_refused():

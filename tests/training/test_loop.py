@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from toy_task import ToyTask
 
-from scenemaker.errors import CacheError, ConfigError, DeviceError, OutputError
+from scenemaker.errors import CacheError, ConfigError, DeviceError, OutputError, TrainingError
 from scenemaker.training.batches import ahead
 from scenemaker.training.checkpoints import load_checkpoint, newest
 from scenemaker.training.loop import train
@@ -262,7 +262,7 @@ def test_other_options_are_named(tmp_path, change, facts, text):
     before = state(tmp_path)[0]
     with pytest.raises(ConfigError) as error:
         train(ToyTask(), OPTIONS.model_copy(update=change), tmp_path, facts=facts)
-    assert str(error.value) == f"{text} take that, or start anew in another folder"
+    assert str(error.value) == f"{text} take that, or start anew (--fresh)"
     equal(before, state(tmp_path)[0])
 
 
@@ -278,12 +278,19 @@ def test_another_model_is_named(tmp_path):
         train(other, OPTIONS, tmp_path)
 
 
-def test_a_new_training_does_not_overwrite_an_old_one(tmp_path):
-    train(ToyTask(), OPTIONS, tmp_path)
-    with pytest.raises(ConfigError) as error:
-        train(ToyTask(), OPTIONS, tmp_path, resume=False)
-    remedy = "choose another folder, or go on with it"
-    assert str(error.value) == f"expected a folder without a training at {tmp_path}; got step-00000012; {remedy}"
+def test_a_new_training_moves_the_old_one_aside(tmp_path, caplog):
+    """And begins as if nothing had been there."""
+    for number in range(3):
+        report = train(ToyTask(), OPTIONS.model_copy(update={"steps": 4 + number}), tmp_path, resume=False)
+        assert (report.stopped, report.steps) == ("done", 4 + number)
+    assert f"the training in {tmp_path} is now in {tmp_path / 'old-2'}" in caplog.text and "old-3" not in caplog.text
+    for folder, steps in ((tmp_path / "old-1", 4), (tmp_path / "old-2", 5), (tmp_path, 6)):
+        names = {path.name for path in folder.iterdir() if not path.name.startswith((".", "old-"))}
+        assert names == {"checkpoints", "weights", "log.jsonl", "validation.md", "tensorboard"}
+        assert [v["step"] for v in log(folder) if "loss" in v] == list(range(1, steps + 1))
+        assert state(folder)[1]["step"] == steps
+    # the old one can be gone on with where it is now
+    assert train(ToyTask(), OPTIONS, tmp_path / "old-1").samples == 96
 
 
 def test_a_damaged_checkpoint_is_told_and_left_alone(tmp_path):
@@ -326,7 +333,7 @@ def test_nan_forever_stops_with_the_checkpoint_named(tmp_path):
     train(ToyTask(signal_at_loss=5), OPTIONS.model_copy(update={"steps": 100}), tmp_path)
     task = ToyTask()
     task.poison = lambda number: number >= 8 and number != 12
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(TrainingError) as error:
         train(task, OPTIONS.model_copy(update={"steps": 100}), tmp_path)
     kept = f"{tmp_path / 'checkpoints' / 'step-00000005'} is kept"
     assert str(error.value) == (
@@ -442,19 +449,37 @@ def test_modes_of_the_model_survive_validation(tmp_path):
     assert task.model.training and task.model["net"].training and not task.model["frozen"].training
 
 
-def test_a_compiled_loss_is_the_same_loss(tmp_path, monkeypatch):
+def test_compiled_parts_give_the_same_loss(tmp_path, monkeypatch):
     asked = []
 
-    def compiled(function, true=torch.compile):
-        asked.append(function.__name__)
-        return true(function, backend="aot_eager")  # traced and differentiated as ever, only no C++ is made of it
+    def compiled(function, *, dynamic, true=torch.compile):
+        asked.append(function.__self__)
+        return true(function, dynamic=dynamic, backend="aot_eager")  # differentiated as ever, only no C++ is made of it
 
     monkeypatch.setattr(torch, "compile", compiled)
     for name in (False, True):
-        train(ToyTask(), OPTIONS.model_copy(update={"compile": name}), tmp_path / str(name))
-    assert asked == ["loss"]
+        task = ToyTask()
+        train(task, OPTIONS.model_copy(update={"compile": name}), tmp_path / str(name))
+    assert asked == [task.model["net"]]
     a, b = (state(tmp_path / name)[0] for name in ("False", "True"))
     assert list(a) == list(b) and all(torch.allclose(a[k], b[k], atol=1e-6) for k in a)
+    task.compiled = list
+    with pytest.raises(ConfigError) as error:
+        train(task, OPTIONS.model_copy(update={"compile": True}), tmp_path / "none")
+    got = "the task 'toy', which has none"
+    assert str(error.value) == f"expected parts that are worth compiling; got {got}; leave out train.compile"
+
+
+def test_batches_are_made_with_the_gpu_of_the_process_in_use(monkeypatch):
+    used = []
+    monkeypatch.setattr(torch.cuda, "set_device", used.append)
+    task = ToyTask()
+    stepper = Stepper(task, OPTIONS)
+    stepper.batch(1)
+    assert used == []
+    stepper.device = torch.device("cuda:3")
+    stepper.batch(2)
+    assert used == [torch.device("cuda:3")] and task.asked == [1, 2]
 
 
 @pytest.fixture(scope="module")

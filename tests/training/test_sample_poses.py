@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from data_samples import meshes_of, sample_of
-from few_objects import few_bank
 
+from scenemaker.data.objects.procedural import ProceduralSource
 from scenemaker.data.recipe import ObjectsFrom, SceneRecipe
 from scenemaker.data.types import DataObject, SceneSample
 from scenemaker.data.viewpoints import Viewpoints
@@ -114,16 +114,21 @@ def test_targets_place_shapes_on_what_is_seen(bank: ObjectBank) -> None:
     assert torch.isfinite(batch.visible_fraction).all()
 
 
-def test_every_epoch_has_all_samples_once_and_ranks_share_them(bank: ObjectBank) -> None:
-    data = samples(6)
-    seen = {}
-    for rank in (0, 1):
-        made = SamplePoses(data, bank, TINY, Augment.none(), size=(60, 45), rank=rank, ranks=2)
-        for step in range(4):
-            seen[step, rank] = [made._index((step * 2 + rank) * 3 + b) for b in range(3)]
-    assert sorted(seen[0, 0] + seen[0, 1]) == list(range(6))
-    assert sorted(seen[1, 0] + seen[1, 1]) == list(range(6))
-    assert len({tuple(seen[step, 0]) for step in range(4)}) > 1
+def test_every_epoch_has_all_samples_once(bank: ObjectBank) -> None:
+    """Batch by batch: two processes, which take every other number, share them out."""
+    seen: list[list[int]] = []
+
+    class Watched(list[SceneSample]):
+        def __getitem__(self, index: int) -> SceneSample:  # type: ignore[override]
+            seen[-1].append(index)
+            return super().__getitem__(index)
+
+    made = SamplePoses(Watched(samples(6)), bank, TINY, Augment.none(), size=(60, 45))
+    for number in range(8):
+        seen.append([])
+        made.posed(number, 3)
+    assert all(sorted(a + b) == list(range(6)) for a, b in zip(seen[::2], seen[1::2], strict=True))
+    assert len({tuple(order) for order in seen[::2]}) > 1
 
 
 def test_batches_are_functions_of_the_step(bank: ObjectBank) -> None:
@@ -138,19 +143,26 @@ def test_batches_are_functions_of_the_step(bank: ObjectBank) -> None:
     assert not torch.equal(first[0].inputs.crop, first[1].inputs.crop)
 
 
-def test_objects_that_the_bank_does_not_have(bank: ObjectBank) -> None:
-    made = poses(bank.select([0, 2]))
-    batch = made.batch(0, 5)
-    assert made.unknown == {"made:thing_2"}
-    plain = ((batch.symmetries - torch.eye(3)).abs().amax((1, 2, 3)) < 1e-6) & (batch.axis == 0).all(1)
-    assert plain.sum() >= 5, "they count as not symmetric"
+def test_samples_with_objects_that_the_bank_does_not_have_are_left_out(bank: ObjectBank, tmp_path: Path) -> None:
+    """As of packs: the first alone shows things 1 and 2 only."""
+    made = poses(bank.select([1, 0]))
+    write_pack(samples(), tmp_path / "a.pack", size=(60, 45))
+    pack = PosePack(tmp_path / "a.pack", bank.select([1, 0]), TINY, Augment.none())
+    for source in (made, pack):
+        posed = source.posed(2, 4)
+        assert posed.pictures.layout.counts == (2, 2, 2, 2)
+        assert torch.equal(posed.symmetries[:2], bank.symmetries[:2]) and torch.equal(posed.pivot[:2], bank.pivot[:2])
+    with pytest.raises(InputError) as error:
+        poses(bank.select([2])).batch(0, 5)
+    got = "100 with others, such as made:thing_1, made:thing_2"
+    assert str(error.value) == f"expected samples of the bank's objects; got {got}; build the bank with these"
     with pytest.raises(InputError, match="expected samples; got none; check the folder"):
         SamplePoses([], bank)
     blank = [replace(s, points_obj=np.zeros((len(s), 0, 6), np.float32)) for s in samples()]
     with pytest.raises(InputError, match="expected samples with points of their shapes; got 0 points"):
         SamplePoses(blank, bank, TINY).batch(0, 2)
     empty = [replace(s, scale=np.full(len(s), np.nan)) for s in samples()]
-    with pytest.raises(InputError, match="expected samples in which an object is seen; got 20 without"):
+    with pytest.raises(InputError, match="expected samples in which an object is seen; got 100 without"):
         SamplePoses(empty, bank, TINY).batch(0, 2)
 
 
@@ -165,9 +177,11 @@ def test_scenes_are_made_on_the_fly() -> None:
     third = made[3]
     assert third.key == "000001_01"
     assert MadeSamples(recipe)[3].rgb.tobytes() == third.rgb.tobytes()
-    source = SamplePoses(made, few_bank(), TINY, Augment.none(), size=(64, 48))
+    crates = ProceduralSource(families=("crate",))
+    keys = [name.partition(":")[2] for i in range(0, 4, 2) for name in made[i].info["objects"]]
+    own = build_bank(crates, keys, points=256)[0]
+    source = SamplePoses([made[i] for i in range(4)], own, TINY, Augment.none(), size=(64, 48))
     assert distances(source.batch(0, 2)).median() < 0.08
-    assert all(name.startswith("procedural:crate/") for name in source.unknown)
 
 
 def test_packs_hold_the_same_scenes(bank: ObjectBank, tmp_path: Path) -> None:
@@ -212,7 +226,7 @@ def test_pictures_with_objects_that_are_held_out_are_never_seen(bank: ObjectBank
 
 
 def test_packs_that_cannot_be_read(bank: ObjectBank, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"expected a pose pack; got .*none\.pack"):
+    with pytest.raises(InputError, match=r"expected a pose pack; got .*none\.pack: no such file; check the path"):
         PosePack(tmp_path / "none.pack", bank)
     bank.save(tmp_path / "bank")
     with pytest.raises(InputError, match="bank: scenemaker object bank 1; write it again"):

@@ -158,6 +158,37 @@ def test_shapes_are_other_points_than_those_that_are_splatted() -> None:
     assert not splatted & given
 
 
+@pytest.mark.parametrize("points", [4096, 3072, 2560, 2048])
+def test_a_larger_bank_keeps_given_and_splatted_points_apart(points: int) -> None:
+    """2048 given and 1024 splatted; a bank of fewer than both has some that are both."""
+    posed = SplatPoses(few_bank(points), SPLATS, MANY, Augment.none()).posed(0, 4)
+    bank = few_bank(points).points_obj[:, :, :3]
+    rows = {tuple(p): j for row in bank for j, p in enumerate(row.tolist())}
+    given = [rows[tuple(p)] for p in posed.pictures.geometry[0, :, :3].tolist()]
+    assert len(set(given)) == 2048
+    assert sum(j < 1024 for j in given) == max(0, 3072 - points)
+    others = [] if posed.spare is None else [rows[tuple(p)] for p in posed.spare[0, :, :3].tolist()]
+    assert not set(given) & set(others)
+    assert len(set(others)) == points - 2048
+
+
+def test_pictures_of_several_widths() -> None:
+    made = source(Augment.none(), widths=(80, 120, 200), ground=0.0)
+    sizes = set()
+    for step in range(3):
+        posed, small = made.posed(step, 6), source(Augment.none(), ground=0.0).posed(step, 6)
+        labels = posed.pictures.labels
+        sizes.add(labels.shape[1:])
+        assert torch.allclose(posed.t, small.t, atol=1e-5), "one scene"
+        again = torch.nn.functional.interpolate(labels[:, None].float(), size=(60, 80), mode="nearest-exact")[:, 0]
+        both = (again > 0) & (small.pictures.labels > 0)
+        either = (again > 0) | (small.pictures.labels > 0)
+        assert both.sum() / either.sum() > 0.88, "without gaps; masks of larger pixels reach farther"
+        assert distances(posed.batch(MANY, torch.Generator().manual_seed(0))).median() < 0.018
+    assert sizes == {(60, 80), (90, 120), (150, 200)}
+    assert source(Augment.none()).posed(0, 2).pictures.labels.shape[1:] == (60, 80)
+
+
 def test_ground_is_where_the_objects_stand() -> None:
     made = source(Augment.none(), ground=1.0)
     posed = made.posed(0, 12)

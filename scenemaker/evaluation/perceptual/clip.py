@@ -58,7 +58,8 @@ class ClipScore:
                 what, remedy = f"a folder with {' or '.join(names)}", "give a CLIP model in transformers' layout"
                 raise InputError(expected(what, got=str(folder), remedy=remedy))
         try:
-            model, report = CLIPModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+            loaded: Any = CLIPModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+            model, report = loaded
             processor = CLIPProcessor.from_pretrained(folder, local_files_only=True)
         except Exception as error:  # of many kinds, by the file that is wrong
             raise InputError(expected("a CLIP model", got=f"{folder}: {error}", remedy="fetch it again")) from error

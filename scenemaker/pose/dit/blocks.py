@@ -80,7 +80,11 @@ class Modulated(nn.Module, Generic[Layer]):
 
 
 class GlobalSelfAttention(nn.Module):
-    """All tokens of all objects of a scene attend to one another; an object's tokens stand where it stands."""
+    """All tokens of all objects of a scene attend to one another; an object's tokens stand where it stands.
+
+    Scenes of equally many objects are one batch, so that nothing is padded. Padded to the largest scene and masked
+    instead, it took 0.9 to 1.6 times as long on a CPU, and 5 times with one scene of forty among scenes of one.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -152,7 +156,7 @@ class Block(nn.Module):
 
         Args:
             times: (N, S, 3, d) of each layer there is.
-            local: (N, M), keys and values of each object's crop and cloud.
+            local: (N, M), keys and values of each object's shape, cloud and crop.
             scene: (N, M'), keys and values of the scene as each object sees it.
         """
         time = iter(times)
@@ -160,14 +164,12 @@ class Block(nn.Module):
             x = self.local_self(x, next(time))  # (N, S, 3 + G, d)
         if self.global_self is not None:
             x = self.global_self(x, next(time), conditions.groups, conditions.self_table)  # (N, S, 3 + G, d)
+        # without local cross-attention the rotation token joins the global one (4.4)
+        first = 0 if self.local_cross is None else 1
+        rotation, place, geometry = x.tensor_split([first, 3], 2)  # (N, S, 1, d), (N, S, 2, d), (N, S, G, d)
         if self.local_cross is not None:
-            rotation, others = x.tensor_split([1], 2)  # (N, S, 1, d), (N, S, 2 + G, d)
             rotation = self.local_cross(rotation, next(time), local, None)  # (N, S, 1, d)
-            x = torch.cat((rotation, others), 2)  # (N, S, 3 + G, d)
         if self.global_cross is not None:
-            # without local cross-attention the rotation token joins the global one (4.4)
-            first = 0 if self.local_cross is None else 1
-            before, asking, geometry = x.tensor_split([first, 3], 2)
-            asking = self.global_cross(asking, next(time), scene, conditions.cross_table)  # (N, S, 2 or 3, d)
-            x = torch.cat((before, asking, geometry), 2)  # (N, S, 3 + G, d)
+            place = self.global_cross(place, next(time), scene, conditions.cross_table)  # (N, S, 2 or 3, d)
+        x = torch.cat((rotation, place, geometry), 2)  # (N, S, 3 + G, d)
         return self.feed_forward(x, next(time))  # (N, S, 3 + G, d)

@@ -73,7 +73,8 @@ def make_clouds(layout: Layout, observed: Candidates, rays: Candidates, points: 
         rays: Of each object without observed points, at least one on which it lies (z = 1). Its points are put there
             at the depth of the median object of its scene, at depth 1 where nothing of the scene was observed.
         points: At most so many per object (P); fewer stay fewer.
-        scene_points: Per scene (M), the same number of each object as far as it has them, repeated when too few.
+        scene_points: Per scene (M), the same number of each object as far as it has them, repeated when too few; those
+            of one object side by side, so that a stride through them takes of every object its share.
     """
     N = len(layout.scene)
     observed = observed.shuffled()
@@ -92,7 +93,7 @@ def make_clouds(layout: Layout, observed: Candidates, rays: Candidates, points: 
     away = (observed.points - centre[observed.row]).norm(dim=-1)  # (T,)
     observed = observed.where(away <= FAR * radius[observed.row])
     cloud, count = _padded(observed, N, points)
-    scene_cloud, scene_owner = _scene_clouds(layout, observed, scene_points)
+    scene_cloud, scene_owner = _scene_clouds(layout, observed, centre, scene_points)
     return Clouds(
         cloud=cloud,
         count=count,
@@ -120,15 +121,20 @@ def _padded(candidates: Candidates, rows: int, points: int) -> tuple[Tensor, Ten
     return cloud, torch.bincount(candidates.row, minlength=rows).clamp_max(points)
 
 
-def _scene_clouds(layout: Layout, candidates: Candidates, points: int) -> tuple[Tensor, Tensor]:
-    """(B, M, 3) points and (B, M) rows: the first candidate of each object, then the second of each, and so on."""
-    B = len(layout.counts)
-    rank = _rank(candidates.row, len(layout.scene))  # (T,)
+def _scene_clouds(layout: Layout, candidates: Candidates, centre: Tensor, points: int) -> tuple[Tensor, Tensor]:
+    """(B, M, 3) points and (B, M) rows: the first candidate of each object, then the second of each, and so on.
+
+    Objects count in the order of their distance from the camera: their order in the list changes nothing.
+    """
+    B, N = len(layout.counts), len(centre)
+    rank = _rank(candidates.row, N)  # (T,)
     candidates, rank = candidates.where(rank < points), rank[rank < points]
     scene = layout.scene[candidates.row]  # (T,)
-    order = (scene * points + rank).argsort(stable=True)  # (T,)
+    nearness = centre.norm(dim=-1).argsort(stable=True).argsort()[candidates.row]  # (T,) of its object, in [0, N)
+    order = ((scene * points + rank) * N + nearness).argsort()  # (T,) of every scene round by round
     count = torch.bincount(scene, minlength=B)  # (B,)
     first = count.cumsum(0) - count  # (B,)
     place = torch.arange(points, device=scene.device) % count[:, None]  # (B, M)
     chosen = order[first[:, None] + place]  # (B, M)
+    chosen = chosen.gather(1, (nearness * points + rank)[chosen].argsort(dim=1, stable=True))  # object by object
     return candidates.points[chosen], candidates.row[chosen]

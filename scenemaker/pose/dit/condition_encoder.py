@@ -1,4 +1,10 @@
-"""Tokens of shapes, crops, clouds and pictures for PoseDiT, made once per scene."""
+"""Tokens of shapes, crops, clouds and pictures for PoseDiT, made once per scene.
+
+A departure from figure 8 of SceneMaker (arXiv 2512.10957), where the rotation token attends to crop and cloud, and
+meets the shape in self-attention alone, in one token: here all matched geometry tokens are among its keys. Rotation is
+a matching of many parts of a shape with many of a picture, and one token for a whole shape is a bottleneck.
+``DiTConfig.geometry_keys = False`` is the paper's form.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +40,35 @@ class MatchingLayer(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
-class ConditionEncoder(nn.Module):
-    """Features of the encoders -> tokens of PoseDiT's width. What no switch of the config needs does not exist."""
+class Pooling(nn.Module):
+    """Fewer tokens: learned queries attend to those there are."""
 
-    def __init__(self, config: DiTConfig, *, geometry_channels: int, cloud_channels: int, image_channels: int) -> None:
+    def __init__(self, config: DiTConfig, tokens: int) -> None:
+        super().__init__()
+        self.queries = nn.Parameter(torch.randn(tokens, config.width))
+        self.attention = Attention(config.width, config.heads, qk_norm=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, L, d) -> (N, tokens, d)."""
+        return self.attention(self.queries.expand(len(x), -1, -1), self.attention.keys_values(x))
+
+
+class ConditionEncoder(nn.Module):
+    """Features of the encoders -> tokens of PoseDiT's width. What no switch of the config needs does not exist.
+
+    Args:
+        geometry_tokens: G of ``Features``; taken as more than ``config.geometry_tokens`` if not given.
+    """
+
+    def __init__(
+        self,
+        config: DiTConfig,
+        *,
+        geometry_channels: int,
+        cloud_channels: int,
+        image_channels: int,
+        geometry_tokens: int | None = None,
+    ) -> None:
         super().__init__()
         width = config.width
         self.config = config
@@ -45,6 +76,8 @@ class ConditionEncoder(nn.Module):
         self.evidence = _embed(EVIDENCE + 3, width)
         self.up = _embed(3, width) if config.use_up else None
         self.geometry = nn.Linear(geometry_channels, width) if config.use_geometry else None
+        pooled = config.use_geometry and geometry_tokens != config.geometry_tokens
+        self.pooling = Pooling(config, config.geometry_tokens) if pooled else None
         # crop and cloud are read by the rotation, or by the geometry tokens when they are matched
         has_local = config.local_cross or (config.use_geometry and config.matching > 0)
         self.cloud = nn.Linear(cloud_channels, width) if has_local else None
@@ -57,6 +90,7 @@ class ConditionEncoder(nn.Module):
             self.owner = nn.Embedding(2, width)  # points of others, own points
             self.picture = nn.Linear(image_channels, width) if config.use_image else None
             self.own_mask = nn.Embedding(1, width) if config.use_image else None
+            self.nowhere = nn.Embedding(1, width) if config.use_image else None
             self.scene_norm = RMSNorm(width)
             nulls["scene"] = True
         # what stands in place of conditions that are dropped, and of an `up` that is unknown
@@ -73,7 +107,7 @@ class ConditionEncoder(nn.Module):
         centre = torch.where(gone[:, None], 0.0, features.centre)  # (N, 3)
         numbers = torch.cat((features.evidence, features.centre), -1)  # (N, 12)
         unknown = drop | (features.up == 0).all(-1)  # (B,)
-        geometry, local = self._of_objects(features, gone)  # (N, G, d), (N, M, d)
+        geometry, local = self._of_objects(features, gone)  # (N, G', d), (N, M, d)
         conditions = Conditions(
             layout=layout,
             groups=layout.groups,
@@ -86,19 +120,24 @@ class ConditionEncoder(nn.Module):
         return conditions, local, self._of_scenes(features, gone) if self.config.global_cross else None
 
     def _of_objects(self, features: Features, gone: Tensor) -> tuple[Tensor, Context | None]:
-        """Geometry tokens (N, G, d), and crop and cloud of each object (N, M, d), after they have met."""
+        """Geometry tokens (N, G', d), and what the rotation looks at (N, M, d), after shape and picture have met."""
         nothing = self.null["evidence"].new_zeros(len(gone), 0, self.config.width)  # (N, 0, d)
         geometry = nothing if self.geometry is None else _project(self.geometry, features.geometry)  # (N, G, d)
         cloud = nothing if self.cloud is None else _project(self.cloud, features.cloud)  # (N, L_p, d)
         crop = nothing if self.crop is None else _project(self.crop, features.crop)  # (N, L_i, d)
         tokens = self.object_norm(self.matching(torch.cat((geometry, cloud, crop), 1)))  # (N, G + L_p + L_i, d)
-        geometry, local = tokens.split((geometry.shape[1], cloud.shape[1] + crop.shape[1]), 1)
-        geometry = self._unless(gone, "geometry", geometry) if self.config.use_geometry else geometry  # (N, G, d)
+        geometry, others = tokens.tensor_split([geometry.shape[1]], 1)  # (N, G, d), (N, L_p + L_i, d)
+        local = tokens if self.config.geometry_keys else others  # (N, M, d)
+        if self.pooling is not None:
+            geometry = self.pooling(geometry)  # (N, G', d)
+        if self.config.use_geometry:
+            geometry = self._unless(gone, "geometry", geometry)  # (N, G', d)
         if not self.config.local_cross:
             return geometry, None
-        # in the object's own units; a crop stands in its middle, as the rotation token does
-        xyz = functional.pad(features.cloud_xyz, (0, 0, 0, crop.shape[1]))  # (N, L_p + L_i, 3)
-        table = None if self.rotary is None else self.rotary(xyz)  # (N, L_p + L_i, c / 2)
+        # in the object's own units; shape and crop stand in its middle, as the rotation token does
+        shape_keys = local.shape[1] - others.shape[1]  # G or 0
+        xyz = functional.pad(features.cloud_xyz, (0, 0, shape_keys, crop.shape[1]))  # (N, M, 3)
+        table = None if self.rotary is None else self.rotary(xyz)  # (N, M, c / 2)
         return geometry, Context(self._unless(gone, "local", local), table)
 
     def _of_scenes(self, features: Features, gone: Tensor) -> Context:
@@ -107,9 +146,12 @@ class ConditionEncoder(nn.Module):
         own = features.scene_owner[scene] == torch.arange(len(scene), device=scene.device)[:, None]  # (N, L_q)
         tokens = _project(self.scene_cloud, features.scene_cloud)[scene] + self.owner(own.long())  # (N, L_q, d)
         xyz = features.scene_xyz  # (B, L_q, 3)
-        if self.picture is not None and self.own_mask is not None:
+        if self.picture is not None and self.own_mask is not None and self.nowhere is not None:
             share = features.picture_own[..., None].to(tokens.dtype)  # (N, L_i, 1)
-            picture = _project(self.picture, features.picture)[scene] + share * self.own_mask.weight  # (N, L_i, d)
+            # a patch without a known point has xyz 0, which is a place too: it says so itself
+            unknown = (features.picture_xyz == 0).all(-1, keepdim=True)  # (B, L_i, 1)
+            picture = _project(self.picture, features.picture) + unknown * self.nowhere.weight  # (B, L_i, d)
+            picture = picture[scene] + share * self.own_mask.weight  # (N, L_i, d)
             tokens = torch.cat((tokens, picture), 1)  # (N, L_q + L_i, d)
             xyz = torch.cat((xyz, features.picture_xyz), 1)  # (B, L_q + L_i, 3)
         return Context(self._unless(gone, "scene", self.scene_norm(tokens)), self._scene_table(xyz[scene]))

@@ -37,7 +37,7 @@ class Conditions:
         up: (B, d), added to the time, or None.
         geometry: (N, G, d) tokens beside the pose tokens.
         self_table, cross_table: (N, 1, c / 2) places of the objects in self- and in global cross-attention, or None.
-        local: Keys and values (N, M) of crop and cloud of each object, for every block.
+        local: Keys and values (N, M) of shape, cloud and crop of each object, for every block.
         scene: Keys and values (N, M') of scene cloud and picture as each object sees them, for every block.
     """
 

@@ -15,10 +15,10 @@ class GeometryConfig(BaseModel, frozen=True, extra="forbid"):
     width: int = Field(default=128, ge=8, description="Channels inside.")
     layers: int = Field(default=2, ge=0, description="Self-attention layers over the patches.")
     heads: int = Field(default=4, ge=1, description="Attention heads.")
-    tokens: int = Field(default=16, ge=1, description="Latent tokens per shape: 1 as in the paper, 16, 64.")
+    tokens: int = Field(default=32, ge=1, description="Latent tokens per shape: 1 as in the paper, 16, 32, 64.")
     latent: int = Field(default=64, ge=1, description="Channels of a latent token.")
     points: int = Field(
-        default=4096, ge=16, description="Points and normals that a shape is sampled with, at most 20k."
+        default=2048, ge=16, description="Points and normals that a shape is sampled with, at most 20k."
     )
     kl_weight: float = Field(default=1e-3, ge=0, description="Of the divergence from a normal distribution.")
 
@@ -80,6 +80,15 @@ class DiTConfig(BaseModel, frozen=True, extra="forbid"):
         default="centre",
         description="Rotary position of an object: observed centre in `scene`, its number in the list, or none.",
     )
+    geometry_tokens: int = Field(
+        default=1,
+        ge=1,
+        description="Geometry tokens beside the pose tokens, 1 in the paper; pooled if the encoder gives more.",
+    )
+    geometry_keys: bool = Field(
+        default=True,
+        description="The rotation attends to all matched geometry tokens too; off: to crop and cloud, as in the paper.",
+    )
     use_image: bool = Field(default=True, description="Crops and picture are conditions.")
     use_geometry: bool = Field(default=True, description="Complete shapes are conditions.")
     use_up: bool = Field(default=True, description="The direction against gravity is a condition where it is known.")
@@ -104,6 +113,14 @@ class PoseModelConfig(BaseModel, frozen=True, extra="forbid"):
     points: PointsConfig = Field(default_factory=PointsConfig)
     image: ImageConfig = Field(default_factory=ImageConfig)
 
+    @model_validator(mode="after")
+    def _fits(self) -> PoseModelConfig:
+        given, asked = self.geometry.tokens, self.dit.geometry_tokens
+        if self.dit.use_geometry and asked > given:
+            what, remedy = f"dit.geometry_tokens up to the encoder's {given}", "lower it, or raise geometry.tokens"
+            raise ConfigError(expected(what, got=asked, remedy=remedy))
+        return self
+
 
 CONFIGS: dict[str, PoseModelConfig] = {
     # for tests: everything there, nothing large
@@ -115,7 +132,7 @@ CONFIGS: dict[str, PoseModelConfig] = {
     ),
     "mini": PoseModelConfig(),
     "base": PoseModelConfig(
-        dit=DiTConfig(width=1024, layers=16, heads=16, mlp=4),
+        dit=DiTConfig(width=1024, layers=16, heads=16, mlp=4, geometry_tokens=16),
         geometry=GeometryConfig(width=512, layers=6, heads=8, tokens=64, points=20480),
         points=PointsConfig(width=512, layers=6, heads=8, tokens=256, scene_tokens=512, points=2048, scene_points=8192),
         image=ImageConfig(kind="dinov2", width=768, px=224, patch=14),

@@ -44,21 +44,17 @@ def masks_of(layout: Layout, labels: Tensor, points_cam: Tensor) -> Masks:
         InputError: A label is greater than the number of objects in its picture.
     """
     H, W = labels.shape[1:]
-    N, device = len(layout.scene), labels.device
-    counts = torch.tensor(layout.counts, device=device)  # (B,)
+    counts = torch.tensor(layout.counts, device=labels.device)  # (B,)
     most = labels.amax((1, 2))  # (B,)
     if bool((most > counts).any()):
         scene = int((most > counts).nonzero()[0, 0])
         what = f"labels of picture {scene} in 0..{int(counts[scene])}"
         raise InputError(expected(what, got=int(most[scene]), remedy="number the objects 1..n in each picture"))
-    first = (counts.cumsum(0) - counts)[:, None, None]  # (B, 1, 1)
-    row = torch.where(labels > 0, first + labels - 1, -1)  # (B, H, W)
+    row = owners(labels, layout)  # (B, H, W)
     _, v, u = (row >= 0).nonzero().unbind(-1)  # (T,)
-    owner = row[row >= 0][:, None].expand(-1, 2)  # (T, 2)
-    size = torch.tensor([W, H], device=device)
-    low = size.expand(N, 2).scatter_reduce(0, owner, torch.stack([u, v], -1), "amin")  # (N, 2)
-    high = torch.zeros_like(low).scatter_reduce(0, owner, torch.stack([u, v], -1) + 1, "amax")  # (N, 2)
+    low, high = boxes(row[row >= 0], u, v, len(layout.scene))  # (N, 2)
     seen = high[:, 0] > 0  # (N,)
+    size = torch.tensor([W, H], device=labels.device)
     return Masks(
         row=row,
         points=torch.where(_valid(points_cam)[..., None], points_cam, torch.nan),
@@ -69,13 +65,38 @@ def masks_of(layout: Layout, labels: Tensor, points_cam: Tensor) -> Masks:
     )
 
 
+def owners(labels: Tensor, layout: Layout) -> Tensor:
+    """(B, H, W) row in [0, N) of the object at every pixel, -1 where there is none."""
+    first = (layout.index == 0).nonzero()[:, :, None]  # (B, 1, 1)
+    return torch.where(labels > 0, first + labels - 1, -1)
+
+
+def boxes(own: Tensor, u: Tensor, v: Tensor, N: int) -> tuple[Tensor, Tensor]:
+    """Corners (x, y) of the box of every object's pixels, low (N, 2) and high (N, 2), which is behind the last pixel.
+
+    Where there is no pixel high is 0, and low far beyond.
+
+    Args:
+        own: (T,) the object of each pixel.
+        u, v: (T,) its column and row.
+        N: Objects.
+    """
+    xy, own = torch.stack([u, v], -1), own[:, None].expand(-1, 2)  # (T, 2)
+    low = xy.new_full((N, 2), 1 << 30).scatter_reduce(0, own, xy, "amin")  # (N, 2)
+    return low, xy.new_zeros(N, 2).scatter_reduce(0, own, xy + 1, "amax")
+
+
 def _valid(points: Tensor) -> Tensor:
     """(...) bool: points (..., 3) are numbers, before the camera, and not so far that their squares overflow."""
     return (points.abs() < NOWHERE).all(-1) & (points[..., 2] > 0)
 
 
 def observed_points(masks: Masks, clouds_cam: Tensor | None, generator: torch.Generator) -> Candidates:
-    """Observed points of all objects: those of given clouds (N, P, 3), else those of their pixels."""
+    """Observed points of all objects: those of given clouds (N, P, 3), else those of their pixels.
+
+    Which of them are taken is drawn by pixel, and by column of given clouds: other objects change nothing, nor how many
+    points those have.
+    """
     row, points, device = masks.row.flatten(), masks.points.flatten(0, 2), masks.row.device
     key = torch.rand(row.shape, generator=generator, dtype=torch.float64).to(device)  # (B H W,)
     known = (row >= 0) & ~points[:, 0].isnan()  # (B H W,)
@@ -83,8 +104,9 @@ def observed_points(masks: Masks, clouds_cam: Tensor | None, generator: torch.Ge
         return Candidates(points=points[known], row=row[known], key=key[known])
     given = _valid(clouds_cam)  # (N, P)
     known &= ~given.any(1)[row]  # row -1 is the last one, and not known
-    keys = torch.rand(given.shape, generator=generator, dtype=torch.float64).to(device)  # (N, P)
-    own = Candidates(points=clouds_cam[given], row=given.nonzero()[:, 0], key=keys[given])
+    keys = torch.rand(given.shape[1], generator=generator, dtype=torch.float64).to(device)  # (P,) draw by draw
+    own_row, column = given.nonzero().unbind(-1)  # (T,)
+    own = Candidates(points=clouds_cam[given], row=own_row, key=keys[column])
     return Candidates(points=points[known], row=row[known], key=key[known]) + own
 
 

@@ -1,7 +1,8 @@
 """PoseDiT: where all objects of a scene stand, denoised together.
 
 Reference: SceneMaker (arXiv 2512.10957), 3.3.1, eq. 3 and figures 3 and 8. An object is a quadruple of tokens:
-rotation (6D), translation, size, and geometry, of which there may be more than one token.
+rotation (6D), translation, size, and geometry, of which there may be more than one token. What the rotation looks at
+departs from figure 8, see ``condition_encoder``.
 """
 
 from __future__ import annotations
@@ -34,9 +35,19 @@ class PoseDiT(nn.Module):
         geometry_channels: c_g of ``Features``.
         cloud_channels: c_p of ``Features``.
         image_channels: c_i of ``Features``.
+        geometry_tokens: G of ``Features``: if it is ``config.geometry_tokens`` they enter as they are, otherwise, or
+            if it is not given, they are pooled.
     """
 
-    def __init__(self, config: DiTConfig, *, geometry_channels: int, cloud_channels: int, image_channels: int) -> None:
+    def __init__(
+        self,
+        config: DiTConfig,
+        *,
+        geometry_channels: int,
+        cloud_channels: int,
+        image_channels: int,
+        geometry_tokens: int | None = None,
+    ) -> None:
         super().__init__()
         width = config.width
         self.config = config
@@ -45,6 +56,7 @@ class PoseDiT(nn.Module):
             geometry_channels=geometry_channels,
             cloud_channels=cloud_channels,
             image_channels=image_channels,
+            geometry_tokens=geometry_tokens,
         )
         self.encoders = nn.ModuleDict(
             {name: _mlp(part.stop - part.start, width, width) for name, part in VARIABLES.items()}

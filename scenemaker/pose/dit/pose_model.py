@@ -75,19 +75,19 @@ class PoseModel(nn.Module):
         )
 
     def joined(self, encoded: Features, inputs: PoseInputs) -> Features:
-        """``features`` from that part: masks and depth join the tokens of DINOv2, by layers that are always trained."""
+        """``features`` from that part: masks and depth join the tokens of DINOv2, by what is trained in any case."""
         crop = self.image.join(encoded.crop, inputs.crop)  # (N, L_i, c_i)
         picture = self.scene_image.join(encoded.picture, inputs.picture)  # (B, L_i, c_i)
         return replace(encoded, crop=crop, picture=picture)
 
     def encoder_parameters(self) -> dict[str, nn.Parameter]:
         """By name, each once, those that ``encoded`` depends on."""
-        encoders = {"geometry": self.geometry, "points": self.points, "image": self.image, "scene": self.scene_image}
-        always = {id(p) for e in encoders.values() if isinstance(e, DinoEncoder) for p in e.other.parameters()}
-        return {n: p for n, p in nn.ModuleDict(encoders).named_parameters() if id(p) not in always}
+        images = {"image": self.image, "scene": self.scene_image}
+        images = {name: e.vit if isinstance(e, DinoEncoder) else e for name, e in images.items()}
+        return dict(nn.ModuleDict({"geometry": self.geometry, "points": self.points, **images}).named_parameters())
 
     def freeze_encoders(self) -> None:
-        """Leaves the encoders as they are. The layers that masks and depth join DINOv2 by are trained in any case."""
+        """Leaves the encoders as they are. What joins masks and depth to DINOv2 is trained in any case."""
         for parameter in self.encoder_parameters().values():
             parameter.requires_grad_(False)
 

@@ -15,6 +15,8 @@ from pydantic import BaseModel, Field
 
 from scenemaker.errors import InputError, ShapeError, expected
 from scenemaker.geometry.mesh import Mesh, sample_surface
+from scenemaker.pose.dit.evidence import evidence_of
+from scenemaker.pose.target import Placement
 from scenemaker.scene import (
     Instances,
     ObjectFailure,
@@ -52,6 +54,7 @@ class ReleasedPoseEstimator:
             description="Axes of what the weights find: the camera's, or levelled with gravity; by config.yaml, which "
             "for the published open-set weights may be wrong.",
         )
+        flag_iou: float = Field(default=0.5, ge=0, le=1, description="Poses whose silhouette fits worse are flagged.")
         cache: bool = Field(
             default=True,
             description="Keys and values of conditions are kept for all steps: faster; 0.37 GB per object in float32.",
@@ -116,7 +119,9 @@ class ReleasedPoseEstimator:
         meshes = {g.id: g.mesh for g in geometries}
         notes = self._scene_notes(len(geometries))
         return [
-            self._pose(v.id, meshes[v.id], found[v.id], seen[v.id], point_map, notes) if v.id in found else failed[v.id]
+            self._pose(v, instances, point_map, meshes[v.id], found[v.id], seen[v.id], notes)
+            if v.id in found
+            else failed[v.id]
             for v in views
         ]
 
@@ -173,27 +178,31 @@ class ReleasedPoseEstimator:
 
     def _pose(
         self,
-        id: int,
+        view: ObjectView,
+        instances: Instances,
+        point_map: PointMap,
         mesh: Mesh,
         found: tuple[Any, Any, float],
         seen: SeenObject,
-        point_map: PointMap,
         notes: tuple[str, ...],
     ) -> ObjectPose | ObjectFailure:
         R, t, s = found
         if not (np.isfinite(R).all() and np.isfinite(t).all() and np.isfinite(s)):
             remedy = "use float32, or another checkpoint"
-            return ObjectFailure(id=id, error=expected("a finite pose", got="NaN or infinity", remedy=remedy))
+            return ObjectFailure(id=view.id, error=expected("a finite pose", got="NaN or infinity", remedy=remedy))
         wanted, doubts = self.model.config.cloud_points, []
         if len(seen.cloud) <= wanted:
             doubts.append(f"only {len(seen.cloud)} of its points are known; the release drops objects up to {wanted}")
+        iou = evidence_of(view, instances, point_map, mesh).judge(Placement(R=R, s=float(s), t=t)).iou
         if t[2] <= 0:
             doubts.append("it was put behind the camera")
+        elif iou < self.config.flag_iou:
+            doubts.append(f"its silhouette covers the mask with IoU {iou:.2f} only")
         if self._levelled(self.model.config) and point_map.up_cam is None:
             doubts.append("its rotation is levelled with gravity, whose direction is not known here")
         status: Status = "flagged" if doubts else "ok"
         return ObjectPose(
-            id=id,
+            id=view.id,
             R_cam_obj=R,
             t_cam_obj=t,
             size=s * mesh.extents,

@@ -28,6 +28,16 @@ class Augment(BaseModel, frozen=True, extra="forbid"):
         """Exact pictures and shapes, in the order and frame in which they were made."""
         return cls(pictures=PictureAugment.none(), shapes=ShapeAugment.none())
 
+    @classmethod
+    def in_use(cls) -> Augment:
+        """What photos and meshes of users are like at least, to validate on: a mesh may be turned anyhow, masks and
+        depth have noise of level 1, in half of the scenes ``up`` is not known. Nothing more is hidden or cut."""
+        noise = {"clean": 0.0, "noise": (1.0, 1.0), "drop_up": 0.5}
+        return cls(
+            pictures=PictureAugment.none().model_copy(update=noise),
+            shapes=ShapeAugment.none().model_copy(update={"turn": 1.0}),
+        )
+
 
 def augmented(posed: Posed, config: Augment, chance: Chance) -> Posed:
     """Scenes made worse, poses still place their shapes. Pictures come first: clouds are of the true shapes."""
@@ -36,6 +46,6 @@ def augmented(posed: Posed, config: Augment, chance: Chance) -> Posed:
 
 
 def batch_of(posed: Posed, augment: Augment, config: PoseModelConfig, *what: int) -> PoseBatch:
-    """Scenes made worse and ready for the encoders; numbers (seed, rank, step) decide all draws."""
+    """Scenes made worse and ready for the encoders; numbers (seed, step) decide all draws."""
     posed = augmented(posed, augment, Chance(posed.t.device, *what, "augment"))
     return posed.batch(config, torch.Generator().manual_seed(seed_of(*what, "inputs")))

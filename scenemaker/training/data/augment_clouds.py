@@ -70,13 +70,16 @@ def complete(posed: Posed, share: float, views: float, noise: float, chance: Cha
 
     A view sees the points that are turned towards it; what stands before them is left out of account. The first view
     is the picture's. Every object has Gaussian noise of its own amount, up to ``noise`` of its longest side.
+
+    The points are ``posed.spare``. Where there are none they are those of the given shapes: noise apart, the cloud then
+    is a copy of what it is to be matched with, which no observed cloud ever is.
     """
     pictures = posed.pictures
     scene, B, N = pictures.layout.scene, len(pictures.K), len(posed.t)
-    Q = pictures.geometry.shape[1]
-    chosen = chance.order(Q)[:CLOUD_POINTS]  # (P,)
-    points = posed.placed[:, chosen]  # (N, P, 3)
-    normals = pictures.geometry[:, chosen, 3:] @ posed.R.mT  # (N, P, 3)
+    surface = pictures.geometry if posed.spare is None else posed.spare  # (N, Q, 6)
+    surface = surface[:, chance.order(surface.shape[1])[:CLOUD_POINTS]]  # (N, P, 6)
+    points = posed.place(surface)  # (N, P, 3)
+    normals = surface[..., 3:] @ posed.R.mT  # (N, P, 3)
     other = chance.directions(2 * B).view(B, 2, 3)[scene]  # (N, 2, 3) from objects towards cameras
     towards = torch.cat([-torch.nn.functional.normalize(posed.t, dim=-1)[:, None], other], 1)  # (N, 3, 3)
     facing = normals @ towards.mT > 0  # (N, P, 3) of each view

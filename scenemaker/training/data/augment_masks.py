@@ -13,9 +13,9 @@ needs("torch", "train")
 import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 
-from scenemaker.pose.dit.pictures import PosePictures  # noqa: E402
+from scenemaker.pose.dit.masks import boxes, owners  # noqa: E402
 from scenemaker.training.data.chance import Chance  # noqa: E402
-from scenemaker.training.data.posed import LEAST_PX, Posed, neighbours, owners, pixel_counts  # noqa: E402
+from scenemaker.training.data.posed import LEAST_PX, Posed, neighbours, pixel_counts  # noqa: E402
 
 KEPT = 0.2  # of the pixels of every object: a window that cuts off more is not taken
 RESIZE = 0.01  # of the longer side of the box, at level 1
@@ -98,12 +98,10 @@ def occluded(posed: Posed, share: float, hidden: tuple[float, float], chance: Ch
 
 def _distance(own: Tensor, u: Tensor, v: Tensor, N: int, chance: Chance) -> Tensor:
     """(T,) distance in [0, 1) of every pixel of an object to what hides it, growing outwards from the thing."""
-    xy = torch.stack([u, v], -1).float()  # (T, 2)
-    low = torch.full((N, 2), torch.inf, device=u.device).scatter_reduce_(0, own[:, None].expand(-1, 2), xy, "amin")
-    high = torch.full((N, 2), -torch.inf, device=u.device).scatter_reduce_(0, own[:, None].expand(-1, 2), xy, "amax")
+    low, high = boxes(own, u, v, N)  # (N, 2)
     centre = low + (high - low) * chance.uniform(-0.2, 1.2, N, 2)  # (N, 2) of the thing, also beside the object
     angle, aspect, kind = chance.uniform(0, 2 * torch.pi, N), chance.uniform(0.3, 1, N), chance.below(3, N)  # (N,)
-    x, y = (xy - centre[own]).unbind(-1)  # (T,)
+    x, y = u + 0.5 - centre[own, 0], v + 0.5 - centre[own, 1]  # (T,)
     cos, sin, kind = angle.cos()[own], angle.sin()[own], kind[own]
     x, y = cos * x + sin * y, cos * y - sin * x
     rectangle = torch.maximum(aspect[own] * x.abs(), y.abs())  # (T,)
@@ -129,7 +127,11 @@ def resized(posed: Posed, level: Tensor, chance: Chance) -> Posed:
     """
     pictures, N = posed.pictures, len(posed.t)
     labels, layout = pictures.labels, pictures.layout
-    amount = RESIZE * level[layout.scene] * _box_sides(pictures)  # (N,) pixels
+    row = owners(labels, layout)  # (B, H, W)
+    _, v, u = (row >= 0).nonzero().unbind(1)  # (T,)
+    low, high = boxes(row[row >= 0], u, v, N)  # (N, 2)
+    sides = (high - low).clamp_min(0).amax(-1)  # (N,) longer one of every mask's box, in pixels; 0 of an empty one
+    amount = RESIZE * level[layout.scene] * sides  # (N,) pixels
     steps = (amount + chance.uniform(0, 1, N)).floor().long()  # (N,) whole ones, right in the mean
     steps = torch.where(chance.yes(0.5, N), steps, -steps)
     by_label = steps.new_zeros(len(labels), 1 + max(layout.counts), dtype=torch.int16)  # (B, n + 1), 0 of background
@@ -142,20 +144,9 @@ def resized(posed: Posed, level: Tensor, chance: Chance) -> Posed:
         grown = torch.stack(neighbours(small * (allowed >= k), corners=k % 2 == 0)).amax(0)  # (B, H, W)
         now = torch.where(now > 0, now * ~lost, grown.long())
     vanished = torch.cat([pixel_counts(now, layout) < LEAST_PX, steps.new_zeros(1, dtype=torch.bool)])  # (N + 1,)
-    now = torch.where(vanished[owners(labels, layout)] & (now == 0), labels, now)
+    now = torch.where(vanished[row] & (now == 0), labels, now)
     other = None if pictures.other is None else pictures.other & (now == 0)
     return replace(posed, pictures=replace(pictures, labels=now, other=other))
-
-
-def _box_sides(pictures: PosePictures) -> Tensor:
-    """(N,) longer side of the box of every mask, in pixels; 0 of an empty one."""
-    row = owners(pictures.labels, pictures.layout)  # (B, H, W)
-    _, v, u = (row >= 0).nonzero().unbind(1)  # (T,)
-    own = row[row >= 0][:, None].expand(-1, 2)  # (T, 2)
-    xy, N = torch.stack([u, v], -1), len(pictures.geometry)  # (T, 2)
-    low = xy.new_full((N, 2), 1 << 30).scatter_reduce_(0, own, xy, "amin")
-    high = xy.new_full((N, 2), -1).scatter_reduce_(0, own, xy, "amax")
-    return (high - low + 1).clamp_min(0).amax(-1)
 
 
 def _any(pictures: list[Tensor]) -> Tensor:

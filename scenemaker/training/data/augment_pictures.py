@@ -17,10 +17,11 @@ needs("torch", "train")
 import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 
+from scenemaker.pose.dit.masks import owners  # noqa: E402
 from scenemaker.training.data.augment_clouds import complete, flying, holed, noisy, rescaled  # noqa: E402
 from scenemaker.training.data.augment_masks import cropped, occluded, resized  # noqa: E402
 from scenemaker.training.data.chance import Chance  # noqa: E402
-from scenemaker.training.data.posed import Posed, first_rows  # noqa: E402
+from scenemaker.training.data.posed import Posed  # noqa: E402
 
 
 class PictureAugment(BaseModel, frozen=True, extra="forbid"):
@@ -60,6 +61,7 @@ def worse_pictures(posed: Posed, config: PictureAugment, chance: Chance) -> Pose
         posed = occluded(posed, config.occluders, config.hidden, chance)
     if config.complete:
         posed = complete(posed, config.complete, config.views, config.cloud_noise, chance)
+    posed = replace(posed, spare=None)  # not needed from here on, and not changed with the shapes
     if config.clean < 1:
         posed = resized(posed, level, chance)
         posed = flying(posed, config.flying * level.clamp_max(1), chance)
@@ -78,11 +80,15 @@ def shuffled(posed: Posed, chance: Chance) -> Posed:
     scene, N = pictures.layout.scene, len(posed.t)
     order = (scene + 0.999 * chance.uniform(0, 1, N).double()).argsort()  # (N,) the row that comes at each place
     place = torch.empty_like(order).scatter_(0, order, torch.arange(N, device=order.device))  # (N,)
-    first = first_rows(pictures.layout)  # (B,)
-    label = torch.cat([place - first[scene] + 1, place.new_zeros(1)])  # (N + 1,) new label of each row, 0 last
-    row = torch.where(pictures.labels > 0, first[:, None, None] + pictures.labels - 1, N)  # (B, H, W)
+    first = torch.arange(N, device=order.device) - pictures.layout.index  # (N,) row of the first object of its scene
+    label = torch.cat([place - first + 1, place.new_zeros(1)])  # (N + 1,) new label of each row, 0 of row -1
     clouds = None if pictures.clouds_cam is None else pictures.clouds_cam[order]
-    changed = replace(pictures, labels=label[row], geometry=pictures.geometry[order], clouds_cam=clouds)
+    changed = replace(
+        pictures,
+        labels=label[owners(pictures.labels, pictures.layout)],
+        geometry=pictures.geometry[order],
+        clouds_cam=clouds,
+    )
     names = ("R", "t", "s", "symmetries", "axis", "pivot", "visible_fraction")
     return replace(posed, pictures=changed, **{name: getattr(posed, name)[order] for name in names})
 

@@ -94,7 +94,7 @@ class ObjectBank(PointBank):
         if unknown := sorted(set(packs) - have):
             remedy = f"choose from {', '.join(sorted(filter(None, have)))}"
             raise InputError(expected("packs of the bank", got=", ".join(unknown), remedy=remedy))
-        held = [_held_out(key, packs, share) for key in self.keys]
+        held = [is_held_out(key, packs, share) for key in self.keys]
         if all(held) or not any(held):
             got = f"{sum(held)} of {len(self)} held out"
             raise InputError(expected("objects on both sides", got=got, remedy="name other packs, or another share"))
@@ -136,6 +136,8 @@ class ObjectBank(PointBank):
         Raises:
             InputError: No such file, a damaged one, or none of these.
         """
+        if not Path(path).is_file():
+            raise InputError(expected("an object bank", got=f"{path}: no such file", remedy="check the path"))
         try:
             with safe_open(str(path), "pt") as file:
                 facts = json.loads((file.metadata() or {}).get("facts", "{}"))  # one entry: their order is random
@@ -190,7 +192,8 @@ def pack_of(key: str) -> str | None:
     return pack if two else None
 
 
-def _held_out(key: str, packs: Sequence[str], share: float) -> bool:
+def is_held_out(key: str, packs: Sequence[str], share: float) -> bool:
+    """Whether ``ObjectBank.split`` holds an object out; the same in every bank."""
     pack = pack_of(key)
     return pack in packs if pack is not None else zlib.crc32(key.encode()) < share * 2**32
 

@@ -48,8 +48,6 @@ class PosePack:
         augment: Augment | None = None,
         *,
         seed: int = 0,
-        rank: int = 0,
-        ranks: int = 1,
         device: str | torch.device = "cpu",
     ) -> None:
         """Unpacks it.
@@ -60,14 +58,15 @@ class PosePack:
             config: Of the model.
             augment: What is made worse.
             seed: Of everything.
-            rank, ranks: Of the process, and how many there are: they share the pictures out.
             device: Where pictures lie and batches are made.
 
         Raises:
             InputError: No such file, a damaged one, or no picture all of whose objects are in the bank.
         """
         self.bank, self.config, self.augment = bank.to(device), config or PoseModelConfig(), augment or Augment()
-        self.seed, self.rank, self.ranks, self.device = seed, rank, ranks, torch.device(device)
+        self.seed, self.device = seed, torch.device(device)
+        if not Path(path).is_file():
+            raise InputError(expected("a pose pack", got=f"{path}: no such file", remedy="check the path"))
         facts, read = read_pack(Path(path))
         names = facts["names"]
         found = np.array([-1 if row is None else row for row in bank.rows(names)])[read["objects"]]  # (N,) of the bank
@@ -93,13 +92,13 @@ class PosePack:
 
     def batch(self, step: int, scenes: int) -> PoseBatch:
         """What step ``step`` sees."""
-        return batch_of(self.posed(step, scenes), self.augment, self.config, self.seed, self.rank, step)
+        return batch_of(self.posed(step, scenes), self.augment, self.config, self.seed, step)
 
     def posed(self, step: int, scenes: int) -> Posed:
         """The pictures of a step, before anything is made worse."""
-        start = (step * self.ranks + self.rank) * scenes
-        shots, rows = self._some([int(self._usable[in_epochs(start + b, len(self), self.seed)]) for b in range(scenes)])
-        chance = Chance(self.device, self.seed, self.rank, step, "shapes")
+        numbers = range(step * scenes, (step + 1) * scenes)
+        shots, rows = self._some([int(self._usable[in_epochs(n, len(self), self.seed)]) for n in numbers])
+        chance = Chance(self.device, self.seed, step, "shapes")
         bank, Q = self.bank, self.bank.points_obj.shape[1]
         points = chance.order(Q)[: self.config.geometry.points]  # (Q',)
         geometry = bank.points_obj[rows[:, None], points]  # (N, Q', 6)

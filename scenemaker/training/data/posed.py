@@ -11,6 +11,7 @@ import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 from scenemaker.pose.dit.config import PoseModelConfig  # noqa: E402
+from scenemaker.pose.dit.masks import owners  # noqa: E402
 from scenemaker.pose.dit.pictures import PosePictures, make_inputs  # noqa: E402
 from scenemaker.pose.dit.types import Layout, PoseBatch, Poses, _Movable  # noqa: E402
 
@@ -26,6 +27,8 @@ class Posed(_Movable):
         R: (N, 3, 3); t: (N, 3); s: (N,).
         symmetries: (N, G, 3, 3); axis: (N, 3); pivot: (N, 3), as in ``ObjectBank``.
         visible_fraction: (N,), NaN where unknown.
+        spare: (N, P, 6) points and normals of the shapes as they were made that are not among the given ones, or None:
+            clouds that are not those of the pixels are made of them.
     """
 
     pictures: PosePictures
@@ -36,12 +39,16 @@ class Posed(_Movable):
     axis: Tensor
     pivot: Tensor
     visible_fraction: Tensor
+    spare: Tensor | None = None
 
     @property
     def placed(self) -> Tensor:
         """(N, Q, 3) points of the shapes in ``cam``."""
-        p = self.s[:, None, None] * self.pictures.geometry[..., :3]  # (N, Q, 3)
-        return p @ self.R.mT + self.t[:, None]
+        return self.place(self.pictures.geometry)
+
+    def place(self, shapes: Tensor) -> Tensor:
+        """(N, Q, 3) points in ``cam`` of shapes (N, Q, 6) in ``obj``."""
+        return (self.s[:, None, None] * shapes[..., :3]) @ self.R.mT + self.t[:, None]
 
     def batch(self, config: PoseModelConfig, generator: torch.Generator) -> PoseBatch:
         """What training sees; targets are in ``scene``, whose frame the inputs decide."""
@@ -56,17 +63,6 @@ class Posed(_Movable):
             pivot=self.pivot,
             visible_fraction=self.visible_fraction,
         )
-
-
-def first_rows(layout: Layout) -> Tensor:
-    """(B,) row in [0, N) of the first object of every scene."""
-    B = len(layout.counts)
-    return torch.searchsorted(layout.scene, torch.arange(B, device=layout.scene.device))
-
-
-def owners(labels: Tensor, layout: Layout) -> Tensor:
-    """(B, H, W) row in [0, N) of the object at every pixel, -1 where there is none."""
-    return torch.where(labels > 0, first_rows(layout)[:, None, None] + labels - 1, -1)
 
 
 def pixel_counts(labels: Tensor, layout: Layout) -> Tensor:

@@ -7,6 +7,7 @@ a pack first (``packs``).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from scenemaker.errors import needs
 needs("torch", "train")
 import torch  # noqa: E402
 
+from scenemaker.data.datasets import SceneFolders  # noqa: E402
 from scenemaker.data.make import MadeScene, SceneFactory  # noqa: E402
 from scenemaker.data.recipe import SceneRecipe  # noqa: E402
 from scenemaker.data.types import SceneSample  # noqa: E402
@@ -26,9 +28,10 @@ from scenemaker.training.data.augment import Augment, batch_of  # noqa: E402
 from scenemaker.training.data.bank import ObjectBank  # noqa: E402
 from scenemaker.training.data.chance import in_epochs, seed_of  # noqa: E402
 from scenemaker.training.data.posed import Posed  # noqa: E402
-from scenemaker.training.data.shots import Shot, least_points, shot_of, stack_shots, symmetries_by_name  # noqa: E402
+from scenemaker.training.data.shots import Shot, least_points, shot_of, stack_shots  # noqa: E402
+from scenemaker.training.types import PoseSource  # noqa: E402
 
-TRIES = 20  # samples that are looked at in place of one that shows no object
+TRIES = 100  # samples that are looked at in place of one that cannot be used
 ELSEWHERE = 1_000_003  # how far away the next of them is
 
 
@@ -41,7 +44,11 @@ class Samples(Protocol):
 
 
 class MadeSamples:
-    """The views of the scenes of a recipe, made when they are asked for."""
+    """The views of the scenes of a recipe, made when they are asked for.
+
+    Attributes:
+        views: Per scene.
+    """
 
     def __init__(self, recipe: SceneRecipe) -> None:
         """Opens the sources of objects.
@@ -49,21 +56,35 @@ class MadeSamples:
         Raises:
             InputError, ConfigError, BackendNotInstalledError: As ``SceneFactory``.
         """
-        self._factory, self._views = SceneFactory(recipe), recipe.views.views
+        self._factory, self.views = SceneFactory(recipe), recipe.views.views
         self._last: MadeScene | None = None
 
     def __getitem__(self, index: int) -> SceneSample:
-        scene, view = divmod(index, self._views)
+        scene, view = divmod(index, self.views)
         if self._last is None or self._last.index != scene:
             self._last = self._factory(scene)
         return self._last.samples[view % len(self._last.samples)]
 
 
+def open_samples(path: Path) -> SceneFolders | MadeSamples:
+    """Samples by number: of scene folders, or made on the fly from a recipe (TOML).
+
+    Raises:
+        InputError: Neither of these; shards have no n-th sample.
+    """
+    if path.suffix == ".toml":
+        return MadeSamples(SceneRecipe.read(path))
+    if path.is_dir() and any(path.glob("*.tar")):
+        got, remedy = f"shards in {path}", f"type: scenemaker train pack --scenes {path} -o pack.safetensors"
+        raise InputError(expected("scene folders, or a recipe (.toml)", got=got, remedy=remedy))
+    return SceneFolders(path)
+
+
 class SamplePoses:
     """Batches of samples: a pure function of the step.
 
-    Attributes:
-        unknown: Names of the objects met so far that the bank does not have: they count as not symmetric.
+    As in ``PosePack``, samples with an object that the bank does not have are left out, another one comes in place of
+    each: what is held out of the bank is never seen, and the symmetries of all that is seen are known.
     """
 
     def __init__(
@@ -75,20 +96,17 @@ class SamplePoses:
         *,
         size: tuple[int, int] = (128, 96),
         seed: int = 0,
-        rank: int = 0,
-        ranks: int = 1,
         device: str | torch.device = "cpu",
     ) -> None:
         """Takes samples; those with a length are gone through in random order, each epoch anew.
 
         Args:
             samples: By number.
-            bank: Where the symmetries of objects are known.
+            bank: Objects, with their symmetries; samples of others are left out.
             config: Of the model.
             augment: What is made worse.
             size: (width, height) of the pictures.
             seed: Of everything.
-            rank, ranks: Of the process, and how many there are: they share the samples out.
             device: Where batches are made.
 
         Raises:
@@ -96,52 +114,52 @@ class SamplePoses:
         """
         self.samples, self.bank = samples, bank.to(device)
         self.config, self.augment = config or PoseModelConfig(), augment or Augment()
-        self.size, self.seed, self.rank, self.ranks, self.device = size, seed, rank, ranks, torch.device(device)
+        self.size, self.seed, self.device = size, seed, torch.device(device)
         self.length = len(samples) if hasattr(samples, "__len__") else None  # type: ignore[arg-type]
         if self.length == 0:
             raise InputError(expected("samples", got="none", remedy="check the folder"))
-        self.unknown: set[str] = set()
 
     def batch(self, step: int, scenes: int) -> PoseBatch:
         """What step ``step`` sees.
 
         Raises:
-            InputError: Samples without points, or that show no object.
+            InputError: Samples without points, that show no object, or others than those of the bank.
         """
-        return batch_of(self.posed(step, scenes), self.augment, self.config, self.seed, self.rank, step)
+        return batch_of(self.posed(step, scenes), self.augment, self.config, self.seed, step)
 
     def posed(self, step: int, scenes: int) -> Posed:
         """The scenes of a step, before anything is made worse."""
-        first = (step * self.ranks + self.rank) * scenes
-        shots = [self._shot(first + b) for b in range(scenes)]
-        names = [name for shot in shots for name in shot.names]
-        rows = self.bank.rows(names)
-        self.unknown |= {name for name, row in zip(names, rows, strict=True) if row is None}
+        found = [self._shot(number) for number in range(step * scenes, (step + 1) * scenes)]
+        shots, bank = [shot for shot, _ in found], self.bank
+        rows = torch.tensor([row for _, own in found for row in own], device=self.device)  # (N,) of the bank
         geometry = torch.from_numpy(least_points(shots, self.config.geometry.points)).to(self.device)
-        return stack_shots(shots, self.device).posed(geometry, *symmetries_by_name(self.bank, rows))
+        posed = stack_shots(shots, self.device)
+        return posed.posed(geometry, bank.symmetries[rows], bank.axis[rows], bank.pivot[rows])
 
-    def _shot(self, number: int) -> Shot:
+    def _shot(self, number: int) -> tuple[Shot, list[int]]:
+        """A sample that can be used, and the rows of its objects in the bank."""
+        others: dict[str, None] = {}
         for attempt in range(TRIES):
             shot = shot_of(self.samples[self._index(number + attempt * ELSEWHERE)], *self.size)
-            if shot is not None:
-                return shot
-        got = f"{TRIES} without"
-        raise InputError(expected("samples in which an object is seen", got=got, remedy="check the data or the size"))
+            if shot is None:
+                continue
+            known = self.bank.rows(shot.names)
+            rows = [row for row in known if row is not None]
+            if len(rows) == len(known):
+                return shot, rows
+            others |= dict.fromkeys(name for name, row in zip(shot.names, known, strict=True) if row is None)
+        if not others:
+            what, remedy = "samples in which an object is seen", "check the data or the size"
+            raise InputError(expected(what, got=f"{TRIES} without", remedy=remedy))
+        got = f"{TRIES} with others, such as {', '.join(list(others)[:3])}"
+        raise InputError(expected("samples of the bank's objects", got=got, remedy="build the bank with these"))
 
     def _index(self, number: int) -> int:
         return number if self.length is None else in_epochs(number, self.length, self.seed)
 
 
-class PoseSource(Protocol):
-    """Where batches come from."""
-
-    def batch(self, step: int, scenes: int) -> PoseBatch:
-        """So many scenes; a pure function of the step."""
-        ...
-
-
 class MixedPoses:
-    """Several sources; the step alone decides which one a batch is from."""
+    """Several sources; the number of a batch (and the seed) alone decides which one it is from."""
 
     def __init__(self, sources: Sequence[tuple[PoseSource, float]], *, seed: int = 0) -> None:
         """Takes sources and how often each is drawn from.
@@ -158,7 +176,7 @@ class MixedPoses:
         self._limits = np.cumsum(weights / weights.sum())
 
     def source(self, step: int) -> PoseSource:
-        """That of a step; all processes take the same one, so that none waits for another."""
+        """That of a step, which is the number of a batch: processes, whose numbers differ, draw for themselves."""
         place = seed_of(self.seed, step, "which source") / 2**63
         return self.sources[min(int(np.searchsorted(self._limits, place, side="right")), len(self.sources) - 1)]
 

@@ -18,7 +18,6 @@ from scenemaker.data.types import SceneSample  # noqa: E402
 from scenemaker.pose.dit.pictures import PosePictures  # noqa: E402
 from scenemaker.pose.dit.types import Layout  # noqa: E402
 from scenemaker.scene import F32, U8  # noqa: E402
-from scenemaker.training.data.bank import ObjectBank  # noqa: E402
 from scenemaker.training.data.posed import LEAST_PX, Posed, rays  # noqa: E402
 
 OTHER = 255  # label of what is no object and may hide one
@@ -155,17 +154,6 @@ def stack_shots(shots: Sequence[Shot], device: str | torch.device = "cpu") -> Sh
     return Shots(
         **pictures, counts=[len(s.names) for s in shots], **{name: row(name) for name in ("R", "t", "s", "visible")}
     )
-
-
-def symmetries_by_name(bank: ObjectBank, rows: Sequence[int | None]) -> tuple[Tensor, Tensor, Tensor]:
-    """Symmetries (N, G, 3, 3), axes (N, 3) and pivots (N, 3) of rows of a bank; where there is none, no symmetry."""
-    device = bank.axis.device
-    known = torch.tensor([row is not None for row in rows], device=device)  # (N,)
-    at = torch.tensor([row or 0 for row in rows], dtype=torch.int64, device=device)  # (N,)
-    one = torch.eye(3, device=device)
-    symmetries = torch.where(known[:, None, None, None], bank.symmetries[at], one)
-    axis, pivot = (torch.where(known[:, None], field[at], 0.0) for field in (bank.axis, bank.pivot))
-    return symmetries, axis, pivot
 
 
 def least_points(shots: Sequence[Shot], want: int) -> NDArray[np.float32]:

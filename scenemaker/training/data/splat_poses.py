@@ -9,6 +9,9 @@ scene of the same batch with as many objects; noise, cuts and shapes of the two 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from scenemaker.errors import needs
 
 needs("torch", "train")
@@ -22,7 +25,7 @@ from scenemaker.pose.dit.pictures import PosePictures  # noqa: E402
 from scenemaker.pose.dit.types import Layout, PoseBatch  # noqa: E402
 from scenemaker.training.data.augment import Augment, batch_of  # noqa: E402
 from scenemaker.training.data.bank import ObjectBank  # noqa: E402
-from scenemaker.training.data.chance import Chance  # noqa: E402
+from scenemaker.training.data.chance import Chance, in_epochs, seed_of  # noqa: E402
 from scenemaker.training.data.posed import LEAST_PX, Posed, rays  # noqa: E402
 
 TRIES = 20  # batches that are drawn when all scenes of some number of objects are bad
@@ -43,18 +46,24 @@ class SplatPoses:
         seed: int = 0,
         rank: int = 0,
         ground: float = 0.7,
+        widths: Sequence[int] = (),
         device: str | torch.device = "cpu",
     ) -> None:
         """Moves the bank to the device.
 
         Args:
-            bank: Objects; the first ``splats.points`` points are splatted, the last ones are the given shapes.
+            bank: Objects; the first ``splats.points`` points are splatted, the last ones are the given shapes, and all
+                but these make complete clouds. With as many points as both need (``splats.points`` and
+                ``config.geometry.points``) no point is splatted and given as well. With fewer some are, and with no
+                more than ``config.geometry.points`` complete clouds are made of given points too.
             splats: What scenes look like.
             config: Of the model; it decides the sizes of the inputs and how many points shapes have.
             augment: What is made worse; ``Augment.none()`` for exact data.
             seed: Of everything.
             rank: Of the process: each has scenes of its own.
             ground: Share of scenes with points of a ground around the objects.
+            widths: Of the pictures, in pixels; every step has one of them, all as often, at the aspect of ``splats``.
+                That of ``splats`` by default.
             device: Where scenes are made.
 
         Raises:
@@ -62,7 +71,7 @@ class SplatPoses:
         """
         self.bank, self.config, self.augment = bank.to(device), config or PoseModelConfig(), augment or Augment()
         self.seed, self.rank, self.ground, self.device = seed, rank, ground, torch.device(device)
-        self.splats = SplatSource(self.bank, splats)
+        self.splats = [SplatSource(self.bank, _sized(splats, width)) for width in widths or (splats.width,)]
 
     def batch(self, step: int, scenes: int) -> PoseBatch:
         """What step ``step`` sees.
@@ -74,12 +83,13 @@ class SplatPoses:
 
     def posed(self, step: int, scenes: int) -> Posed:
         """The exact scenes of a step, before anything is made worse."""
-        low, high = self.splats.config.count
+        splats = self.splats[in_epochs(step, len(self.splats), seed_of(self.seed, self.rank, "width"))]
+        low, high = splats.config.count
         chance = self._chance(step, "splats")
         counts = low + torch.arange(scenes) % (high - low + 1)  # (B,)
         counts = counts[Chance("cpu", self.seed, self.rank, step, "counts").order(scenes)].tolist()
         for _ in range(TRIES):
-            made = self.splats.make(scenes, chance.generator, counts=counts)
+            made = splats.make(scenes, chance.generator, counts=counts)
             chosen = _seen_ones(made)
             if chosen is not None:
                 return self._posed(made, chosen, chance)
@@ -100,13 +110,14 @@ class SplatPoses:
         lowest = self._lowest(made)[chosen]  # (B,)
         with_ground = chance.yes(self.ground, len(chosen))  # (B,)
         depth = torch.where(depth.isnan(), _ground(direction, up, lowest, depth, with_ground), depth)
+        shapes, spare = self._shapes(which, chance)
         pictures = PosePictures(
             layout=Layout(b),
             points_cam=direction * depth[..., None],
             labels=made.labels[chosen],
             K=K,
             up=up,
-            geometry=self._shapes(which, chance),
+            geometry=shapes,
         )
         bank = self.bank
         return Posed(
@@ -118,15 +129,21 @@ class SplatPoses:
             axis=bank.axis[which],
             pivot=bank.pivot[which],
             visible_fraction=made.visible_fraction[at, i],
+            spare=spare,
         )
 
-    def _shapes(self, which: Tensor, chance: Chance) -> Tensor:
-        """(N, Q, 6) points of shapes: as far as the bank has enough, others than those that are splatted."""
-        Q = self.bank.points_obj.shape[1]
-        want = min(self.config.geometry.points, Q)
-        spare = max(want, Q - self.splats.config.points)
-        picked = Q - spare + chance.order(spare)[:want]  # (want,)
-        return self.bank.points_obj[which[:, None], picked]
+    def _shapes(self, which: Tensor, chance: Chance) -> tuple[Tensor, Tensor | None]:
+        """(N, Q, 6) points of shapes, as far as the bank has enough others than those that are splatted.
+
+        And of the others (N, P, 6), or None where they are too few for a cloud.
+        """
+        points, all_of_it = self.bank.points_obj, self.bank.points_obj.shape[1]
+        want = min(self.config.geometry.points, all_of_it)
+        last = max(want, all_of_it - self.splats[0].config.points)
+        order = all_of_it - last + chance.order(last)  # (last,)
+        rest = torch.cat([order[want:], torch.arange(all_of_it - last, device=order.device)])  # (P,)
+        spare = points[which[:, None], rest] if len(rest) >= self.config.points.points else None
+        return points[which[:, None], order[:want]], spare
 
     def _lowest(self, made: SplatBatch) -> Tensor:
         """(B,) height of the ground along ``up``: of the lowest point of all objects."""
@@ -137,6 +154,13 @@ class SplatPoses:
 
     def _chance(self, step: int, purpose: str) -> Chance:
         return Chance(self.device, self.seed, self.rank, step, purpose)
+
+
+def _sized(splats: SplatConfig, width: int) -> SplatConfig:
+    """The same pictures at another width; the gaps between points that are closed grow with it."""
+    factor = width / splats.width
+    size = {"width": width, "height": round(factor * splats.height), "footprint": math.ceil(factor * splats.footprint)}
+    return SplatConfig.model_validate({**splats.model_dump(), **size})
 
 
 def _seen_ones(made: SplatBatch) -> Tensor | None:

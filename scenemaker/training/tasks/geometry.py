@@ -83,6 +83,10 @@ class GeometryTask:
         """All of the model, at one rate."""
         return [(list(self.model.parameters()), 1.0)]
 
+    def compiled(self) -> Sequence[nn.Module]:
+        """The decoder, which is asked most."""
+        return [decoder_of(self.model)]
+
     def batch(self, step: int) -> Shapes:
         """Shapes drawn from the bank, turned and stretched."""
         chance = Chance(self.bank.device, self.name, self.seed, step)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scenemaker.data.types import SceneSample
 from scenemaker.errors import InputError, expected, needs
@@ -73,21 +74,27 @@ class ImageTask:
         held_out: Callable[[int], ImageBatch],
         *,
         validate_batches: int = 4,
+        prefix: str = "",
     ) -> None:
         """A task.
 
         Args:
             model: Both encoders, with decoders.
             source: The pictures of a step, see ``image_batch``.
-            held_out: The same, of shapes that are not trained on.
+            held_out: The same, of what is not trained on.
             validate_batches: Of ``held_out``.
+            prefix: Of the measures, to say what ``held_out`` is.
         """
         self.model, self.source, self.held_out = model, source, held_out
-        self.validate_batches = validate_batches
+        self.validate_batches, self.prefix = validate_batches, prefix
 
     def parameters(self) -> Sequence[tuple[Sequence[nn.Parameter], float]]:
         """All of the model, at one rate."""
         return [(list(self.model.parameters()), 1.0)]
+
+    def compiled(self) -> Sequence[nn.Module]:
+        """Both encoders."""
+        return [self.model.crops, self.model.pictures]
 
     def batch(self, step: int) -> ImageBatch:
         """Pictures of the source."""
@@ -106,7 +113,7 @@ class ImageTask:
 
     @torch.no_grad()
     def validate(self, model: nn.Module) -> Mapping[str, float]:
-        """Of held-out crops and pictures: mean distance in percent of the longest side, mean angle in degrees."""
+        """Of ``held_out``: mean distance in percent of the longest side, mean angle in degrees."""
         if not isinstance(model, ImageEncoders):
             raise TypeError(type(model))
         device = model.crops.position.device
@@ -120,7 +127,7 @@ class ImageTask:
                 cosine = (normals * functional.normalize(n, dim=1)).sum(1).clamp(-1, 1)  # (N, G, G)
                 rows.setdefault(f"{what}_canonical_percent", []).append(100 * off[known_p])
                 rows.setdefault(f"{what}_normals_deg", []).append(cosine.acos().rad2deg()[known_n])
-        return {name: float(torch.cat(values).mean()) for name, values in rows.items()}
+        return {self.prefix + name: float(torch.cat(values).mean()) for name, values in rows.items()}
 
     def write(self, model: nn.Module, folder: Path, facts: Mapping[str, Any]) -> Path:
         """``image.safetensors``: both encoders."""
@@ -129,8 +136,20 @@ class ImageTask:
         return path
 
 
-def image_batch(samples: Sequence[SceneSample], config: PoseModelConfig, generator: torch.Generator) -> ImageBatch:
+def image_batch(
+    samples: Sequence[SceneSample],
+    config: PoseModelConfig,
+    generator: torch.Generator,
+    *,
+    measured: Callable[[SceneSample], NDArray[np.bool_]] | None = None,
+) -> ImageBatch:
     """Crops and pictures of samples with at least one visible object each, by the code that the pose model uses.
+
+    Args:
+        samples: B of them.
+        config: Of the model.
+        generator: Of what is drawn.
+        measured: Which of a sample's objects (n,) the maps are of; those of the others are unknown. None: all.
 
     Raises:
         InputError: No samples, or one without normals.
@@ -147,19 +166,18 @@ def image_batch(samples: Sequence[SceneSample], config: PoseModelConfig, generat
             inputs = make_inputs(replace(shown, rgb=colours), config, generator)
             return inputs.crop, inputs.picture
 
-        # a map goes through the pose model's own cropping as if it were a colour, which is brought to [-1, 1] there
-        canonical, normals = _maps(sample)
+        # a map goes through the pose model's own cropping as if it were a colour, with 0 where it is unknown; over the
+        # share of known pixels, which goes the same way, that is the mean of the known ones
+        which = np.ones(len(sample.names), bool) if measured is None else measured(sample)  # (n,)
+        canonical, normals = _maps(sample, which)
         rgb = torch.from_numpy(sample.rgb.astype(np.float32) / 255).permute(2, 0, 1)[None]  # (1, 3, H, W)
-        parts = zip(cut(rgb), cut(canonical + 0.5), cut((normals + 1) / 2), strict=True)
-        for (image, p, n), out in zip(parts, (crops, pictures), strict=True):
-            known = image[:, 3:4] > 0  # (n, 1, S, S) mask of the object, of all objects
-            out.append(
-                ImageMaps(
-                    image=image,
-                    canonical=torch.where(known, p[:, :3] / 2, torch.nan),
-                    normals=torch.where(known, n[:, :3], torch.nan),
-                )
-            )
+        known = (canonical + normals).isfinite().all(1, keepdim=True).expand_as(rgb)  # (1, 3, H, W)
+        coded = ((torch.where(known, x, 0.0) + 1) / 2 for x in (canonical, normals, known.float()))
+        parts = zip(cut(rgb), *map(cut, coded), strict=True)
+        for (image, p, n, share), out in zip(parts, (crops, pictures), strict=True):
+            k = share[:, :3]  # (n, 3, S, S)
+            p, n = (torch.where(k > 0, x[:, :3] / k.clamp_min(1e-9), torch.nan) for x in (p, n))  # (n, 3, S, S)
+            out.append(ImageMaps(image=image, canonical=p, normals=n))
     return ImageBatch(crops=_joined(crops), pictures=_joined(pictures))
 
 
@@ -180,8 +198,8 @@ def _pictures(sample: SceneSample) -> PosePictures:
     )
 
 
-def _maps(sample: SceneSample) -> tuple[Tensor, Tensor]:
-    """Canonical points and normals, (1, 3, H, W) each, NaN where unknown or of no object."""
+def _maps(sample: SceneSample, measured: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
+    """Canonical points and normals, (1, 3, H, W) each, NaN where unknown or of none of the measured (n,) objects."""
     if sample.normals_cam is None:
         remedy = "choose a data set that has them"
         raise InputError(expected(f"normals in sample {sample.key}", got="none", remedy=remedy))
@@ -191,7 +209,7 @@ def _maps(sample: SceneSample) -> tuple[Tensor, Tensor]:
     scale = np.where(np.isnan(sample.scale), sample.size.max(1), sample.scale)  # (n,)
     R_obj_cam = sample.R_cam_obj.transpose(0, 2, 1)[i]  # (H, W, 3, 3)
     p_obj = (R_obj_cam @ (points_cam - sample.t_cam_obj[i])[..., None])[..., 0] / scale[i][..., None]  # (H, W, 3)
-    out = (np.where((i >= 0)[..., None], x, np.nan) for x in (p_obj, sample.normals_cam))
+    out = (np.where(((i >= 0) & measured[i])[..., None], x, np.nan) for x in (p_obj, sample.normals_cam))
     canonical, normals = (torch.from_numpy(x.astype(np.float32)).permute(2, 0, 1)[None] for x in out)
     return canonical, normals
 

@@ -58,6 +58,10 @@ class PointsTask:
         """All of the model, at one rate."""
         return [(list(self.model.parameters()), 1.0)]
 
+    def compiled(self) -> Sequence[nn.Module]:
+        """The decoder, which is asked most."""
+        return [decoder_of(self.model)]
+
     def batch(self, step: int) -> PoseBatch:
         """Scenes of the source."""
         return self.source(step)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from scenemaker.errors import needs
 
@@ -24,19 +24,13 @@ from scenemaker.pose.dit.symmetric import nearest_symmetric  # noqa: E402
 from scenemaker.pose.dit.types import DIM, Features, PoseBatch, PoseInputs, Poses  # noqa: E402
 from scenemaker.pose.dit.weights import save_model  # noqa: E402
 from scenemaker.training.data.symmetries import equivalent_t  # noqa: E402
+from scenemaker.training.types import PoseSource  # noqa: E402
 from scenemaker.training.validation import pose_errors, summary  # noqa: E402
 
 STATISTICS = 512  # objects that the mean and spread of the variables are taken from
 UNTRAINED = 1 << 30  # first of the steps whose batches are looked at, and not trained on
+EXACT = "exact_"  # of the measures of data that are not made worse
 Encoders = Literal["joint", "frozen"]
-
-
-class PoseSource(Protocol):
-    """Where batches come from: splats, rendered scenes, packs."""
-
-    def batch(self, step: int, scenes: int) -> PoseBatch:
-        """So many scenes; a pure function of the step."""
-        ...
 
 
 class PoseTask:
@@ -50,6 +44,7 @@ class PoseTask:
         source: PoseSource,
         held_out: PoseSource,
         *,
+        exact: PoseSource | None = None,
         scenes: int = 32,
         levels: int = 8,
         encoders: Encoders = "joint",
@@ -65,7 +60,8 @@ class PoseTask:
         Args:
             model: PoseDiT with its encoders.
             source: What is trained on.
-            held_out: What is validated on; none of its objects is in ``source``.
+            held_out: What is validated on, as models are used; none of its objects is in ``source``.
+            exact: The same with nothing made worse, for measures called "exact_..." beside the others.
             scenes: Per step and process.
             levels: Noise levels per scene and step.
             encoders: "joint" trains them too, "frozen" leaves them as they are.
@@ -76,7 +72,8 @@ class PoseTask:
             statistics: Takes mean and spread of the variables from the source; off for a model that has them.
             cache: Where features of frozen encoders are kept: for sources that repeat themselves.
         """
-        self.model, self.source, self.held_out = model, source, held_out
+        self.model, self.source = model, source
+        self.held_out = {"": held_out, **({} if exact is None else {EXACT: exact})}
         self.scenes, self.levels, self.encoders, self.encoder_lr, self.drop = scenes, levels, encoders, encoder_lr, drop
         self.validate_scenes, self.steps, self.cache = validate_scenes, steps, cache
         if encoders == "frozen":
@@ -91,7 +88,12 @@ class PoseTask:
         rest = [p for p in self.model.trained_parameters() if id(p) not in mine]
         return [(dit, 1.0), *([(rest, self.encoder_lr)] if rest else [])]
 
+    def compiled(self) -> Sequence[nn.Module]:
+        """The blocks, which see every noise level; encoders see the scenes once."""
+        return [self.model.dit]
+
     def batch(self, step: int) -> PoseBatch:
+        """Scenes of the source."""
         return self.source.batch(step, self.scenes)
 
     def loss(self, batch: PoseBatch, generator: torch.Generator) -> tuple[Tensor, Mapping[str, Tensor]]:
@@ -121,11 +123,15 @@ class PoseTask:
         """One sample per held-out object, no search: rotation, translation, size, ADD-S (see ``validation``)."""
         if not isinstance(model, PoseModel):
             raise TypeError(type(model))
+        rows = {prefix: self._measured(model, source) for prefix, source in self.held_out.items()}
+        return {prefix + name: value for prefix, row in rows.items() for name, value in row.items()}
+
+    def _measured(self, model: PoseModel, source: PoseSource) -> dict[str, float]:
         device = next(model.dit.parameters()).device
         rows: list[dict[str, Tensor]] = []
         seen: list[Tensor] = []
         for step in range(-(-self.validate_scenes // self.scenes)):
-            batch = self.held_out.batch(step, min(self.scenes, self.validate_scenes)).to(device)
+            batch = source.batch(step, min(self.scenes, self.validate_scenes)).to(device)
             noise = noise_for(step, range(len(batch.inputs.layout.scene)), 1).to(device)  # (N, 1, 10)
             x = sample(model.dit, model.features(batch.inputs), noise, steps=self.steps)  # (N, 1, 10)
             found = model.variables.decode(x[:, 0], batch.inputs.centre, batch.inputs.radius)

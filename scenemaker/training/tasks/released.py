@@ -102,7 +102,12 @@ class ReleasedTask:
         """One group."""
         return [([p for p in self.model.parameters() if p.requires_grad], 1.0)]
 
+    def compiled(self) -> Sequence[nn.Module]:
+        """Nothing: released blocks are rebuilt to be like the published ones, not to be fast."""
+        return []
+
     def batch(self, step: int) -> ReleasedBatch:
+        """Scenes of the source."""
         return self._batch(self.source, step, self.scenes)
 
     def loss(self, batch: ReleasedBatch, generator: torch.Generator) -> tuple[Tensor, Mapping[str, Tensor]]:
@@ -149,8 +154,8 @@ class ReleasedTask:
             rows.append(torch.stack([angle, shift, torch.maximum(ratio, 1 / ratio)], 1))  # (N, 3)
         angle, shift, ratio = torch.cat(rows).unbind(1)
         return {
-            "rot_15": float((angle <= 15).float().mean()),
             "rotation_deg": float(angle.median()),
+            "rot_15": float((angle <= 15).float().mean()),
             "translation": float(shift.median()),
             "size_ratio": float(ratio.median()),
             "objects": float(len(angle)),

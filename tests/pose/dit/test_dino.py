@@ -22,7 +22,10 @@ def vit():
 
 @pytest.fixture
 def encoder(vit):
-    return image_encoder(CONFIG, 6, vit=vit)
+    """As after some training: with an open gate."""
+    encoder = image_encoder(CONFIG, 6, vit=vit)
+    torch.nn.init.ones_(encoder.gate)
+    return encoder
 
 
 def pictures(n=2, channels=6):
@@ -53,22 +56,41 @@ def test_masks_and_depth_join_in_their_own_patch(encoder):
     assert torch.equal(encoder.join(encoder.encode(image), image), encoder(image))
 
 
-def test_only_the_joining_layer_is_trained(encoder):
-    assert {n for n, p in encoder.named_parameters() if p.requires_grad} == {"other.weight"}
+def test_only_what_joins_is_trained(encoder):
+    assert {n for n, p in encoder.named_parameters() if p.requires_grad} == {"gate", "other.weight"}
     encoder(pictures()).square().sum().backward()
     assert encoder.other.weight.grad.abs().max() > 0
+    assert encoder.gate.grad.abs().min() > 0
     assert all(p.grad is None for p in encoder.vit.parameters())
     encoder.train()
     assert encoder.training
     assert not any(m.training for m in encoder.vit.modules())
 
 
-def test_an_encoder_starts_as_dinov2_alone(vit):
+def test_the_gate_scales_channels_of_dinov2(encoder):
+    image = pictures()
+    whole = encoder(image)
+    torch.nn.init.zeros_(encoder.gate[7:])
+    assert torch.equal(encoder(image)[..., :7], whole[..., :7])
+    assert not encoder(image)[..., 7:].any()
+
+
+def test_trained_without_colour_it_does_without_colour(vit):
+    """One picture of a batch has colour, or none: the gate learns from that picture, or not at all."""
     encoder = DinoEncoder(CONFIG, 5, vit)
-    image = pictures(channels=5)
-    masked = image.clone()
-    masked[:, 3:] = 0
-    assert torch.equal(encoder(image), encoder(masked))
+    image = pictures(4, channels=5)
+    grey = image.clone()
+    grey[:, :3] = 0
+    some = torch.cat([grey[:3], image[3:]])
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=0.1, weight_decay=0.1)
+    for batch, learns in ((grey, False), (some, True)):
+        for _ in range(2):
+            optimizer.zero_grad()
+            (encoder(batch) - 1).square().sum().backward()
+            optimizer.step()
+        assert encoder.other.weight.abs().max() > 0.01
+        assert bool(encoder.gate.any()) == learns
+        assert torch.equal(encoder(image), encoder(grey)) != learns
 
 
 @pytest.mark.parametrize("suffix", ["safetensors", "pth"])

@@ -226,6 +226,18 @@ def test_picture_tokens_stand_row_by_row_and_see_their_patch(px, patch):
     assert column.min() >= side - 2
 
 
+def test_colour_is_seen_once_it_was_trained_with():
+    encoder = built(SmallImageEncoder, TINY.image, 6)
+    image = torch.rand(2, 6, 32, 32, generator=seeded(1)) * 2 - 1
+    grey = image.clone()
+    grey[:, :3] = 0
+    assert torch.equal(encoder(image), encoder(grey))
+    assert (encoder(image) - encoder(image.flip(1))).abs().max() > 1e-2  # the others are seen
+    encoder(image).square().mean().backward()
+    weight = next(encoder.stem.parameters())
+    assert weight.grad[:, :3].abs().amax((0, 2, 3)).min() > 0
+
+
 def test_maps_put_every_cell_in_its_place():
     decoder = built(MapDecoder, ImageConfig(width=8, heads=1, px=24, patch=8))
     tokens = torch.zeros(1, 9, 8)

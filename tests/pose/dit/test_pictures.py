@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from scenemaker.errors import InputError, ShapeError
-from scenemaker.pose.dit.config import CONFIGS, PoseModelConfig
+from scenemaker.pose.dit.config import CONFIGS, PointsConfig, PoseModelConfig
 from scenemaker.pose.dit.pictures import PosePictures, join_inputs, make_inputs
+from scenemaker.pose.dit.pose_model import PoseModel
+from scenemaker.pose.dit.sampler import noise_for, sample
 from scenemaker.pose.dit.types import Layout, PoseInputs
 
 H, W, F_PX = 30, 44, 40.0
@@ -131,7 +133,10 @@ def test_the_scene_cloud_shows_every_object_equally_often_as_far_as_it_has_point
     pictures = _edited(pictures, lambda p, of: p[0].__setitem__(tuple(seen[5:].T), torch.nan))
     inputs = _make(pictures)
     owner, count = inputs.scene_owner[0], torch.bincount(inputs.scene_owner[0])
-    assert count.tolist() == [62, 5, 61]  # of 128
+    assert sorted(count.tolist()) == [5, 61, 62]  # of 128
+    distance = (inputs.centre * inputs.frame.k + inputs.frame.c).norm(dim=-1)
+    assert distance[count == 62] < distance[count == 61]  # the nearer one has one more
+    assert (owner.diff() != 0).sum() == 2  # side by side
     p_scene = inputs.scene_cloud[0]
     for row in range(3):
         own = pictures.points_cam[0][pictures.labels[0] == row + 1]
@@ -275,6 +280,54 @@ def test_the_order_of_objects_changes_their_order_only() -> None:
         assert torch.equal(getattr(a, name)[order], getattr(b, name)), name
     assert torch.equal(a.frame.k, b.frame.k)
     assert torch.equal(a.picture, b.picture)
+
+
+MANY_POINTS = TINY.model_copy(  # as many as in `mini`, which keeps every other point of a scene for its patches
+    update={"points": PointsConfig(width=32, layers=1, heads=2)}
+)
+
+
+def _permuted(pictures: PosePictures, order: Tensor) -> PosePictures:
+    """One picture, with its objects in another order."""
+    place = torch.cat([torch.zeros(1, dtype=torch.int64), order.argsort() + 1])  # old label -> new one
+    clouds = None if pictures.clouds_cam is None else pictures.clouds_cam[order]
+    return replace(pictures, labels=place[pictures.labels], geometry=pictures.geometry[order], clouds_cam=clouds)
+
+
+def _with_clouds(pictures: PosePictures, points: int = 900) -> PosePictures:
+    """Balls of points around the middles of the objects; of the second one only half are there."""
+    g, N = torch.Generator().manual_seed(7), len(pictures.geometry)
+    middle = torch.stack([pictures.points_cam[pictures.labels == i + 1].nanmean(0) for i in range(N)])
+    clouds = middle[:, None] + 0.2 * torch.randn(N, points, 3, generator=g)
+    clouds[1, torch.rand(points, generator=g) < 0.5] = torch.nan
+    return replace(pictures, clouds_cam=clouds)
+
+
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize("n", [2, 3, 4, 6])
+def test_every_object_has_its_share_of_the_scenes_tokens_and_order_does_not_matter(n: int, given: bool) -> None:
+    """From pictures to sampled poses."""
+    torch.manual_seed(0)
+    model = PoseModel(MANY_POINTS).eval()
+    for p in model.parameters():
+        if not p.any():  # what starts at zero would hide what comes after it
+            torch.nn.init.normal_(p, std=0.05)
+    pictures, order = _pictures([n], height=90, width=160), torch.arange(n).roll(1)
+    order[: n // 2] = order[: n // 2].flip(0)
+    pictures = _with_clouds(pictures) if given else pictures
+
+    def sampled(pictures: PosePictures, keys: list[int]) -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            features = model.features(_make(pictures, MANY_POINTS))
+            return features.scene_owner[0], sample(model.dit, features, noise_for(0, keys, 2), steps=4)
+
+    owner, x = sampled(pictures, list(range(n)))
+    tokens = torch.bincount(owner, minlength=n)
+    assert tokens.min() >= 128 / n / 3, tokens
+    owner_there, x_there = sampled(_permuted(pictures, order), order.tolist())
+    assert torch.equal(order[owner_there], owner)
+    torch.testing.assert_close(x_there, x[order], atol=1e-5, rtol=0)
+    assert (x[0] - x[1]).abs().max() > 0.1
 
 
 def test_scenes_joined_are_scenes_made_together() -> None:
@@ -426,6 +479,24 @@ def test_given_clouds_replace_the_points_of_pixels() -> None:
     assert b.evidence[:, 8].tolist() == [0, 0, 0]
     unseen = _make(replace(_without_depth(pictures, 2), clouds_cam=clouds))
     assert unseen.evidence[:, 8].tolist() == [0, 0, 0]
+
+
+def test_given_clouds_do_not_hang_on_those_of_others() -> None:
+    """Not on their order, and not on how many points the longest one has."""
+    pictures = _with_clouds(_pictures([3]))
+    clouds = pictures.clouds_cam
+    assert clouds is not None
+    a, order = _make(pictures), torch.tensor([2, 0, 1])
+    b = _make(_permuted(pictures, order))
+    assert a.cloud_count.tolist() == [64] * 3  # of 900 and about 450
+    longer = torch.cat([clouds, torch.full_like(clouds, torch.nan)], 1)
+    longer[2, 900:] = clouds[2] + 0.01
+    c = _make(replace(pictures, clouds_cam=longer))
+    for name in ("cloud", "centre", "radius"):
+        assert torch.equal(getattr(a, name)[order], getattr(b, name)), name
+    assert torch.equal(a.cloud[:2], c.cloud[:2])
+    assert not torch.equal(a.cloud[2], c.cloud[2])
+    assert not torch.equal(a.cloud, _make(pictures, seed=1).cloud)  # but they are drawn
 
 
 def test_wrong_labels_and_shapes_are_told() -> None:

@@ -122,6 +122,36 @@ def test_frozen_and_joint():
     assert not model.features(pose_inputs(TINY, COUNTS)).crop.requires_grad
 
 
+@pytest.mark.parametrize("kind", ["small", "dinov2"])
+def test_a_model_trained_without_colour_sees_none_later(monkeypatch, kind):
+    small_dino(monkeypatch)
+    config = TINY if kind == "small" else TINY.model_copy(update={"image": IMAGE})
+    model = built(config)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.1)
+    coloured = pose_inputs(config, COUNTS)
+    crop, picture = coloured.crop.clone(), coloured.picture.clone()
+    crop[:, :3], picture[:, :3] = 0, 0
+    grey = replace(coloured, crop=crop, picture=picture)
+
+    def step(inputs):
+        f = model.features(inputs)
+        optimizer.zero_grad()
+        ((f.crop - 1).square().sum() + (f.picture - 1).square().sum()).backward()
+        optimizer.step()
+
+    def differ():
+        a, b = tensors(model.features(coloured)), tensors(model.features(grey))
+        return {name for name, x in a.items() if not torch.equal(x, b[name])}
+
+    before = model.features(grey).crop
+    step(grey)
+    step(grey)
+    assert (model.features(grey).crop - before).abs().max() > 1e-3
+    assert differ() == set()
+    step(coloured)
+    assert differ() == {"crop", "picture"}
+
+
 def test_dinov2_is_shared_frozen_and_joined_by_trained_layers(monkeypatch):
     small_dino(monkeypatch)
     config = TINY.model_copy(update={"image": IMAGE})
@@ -131,7 +161,8 @@ def test_dinov2_is_shared_frozen_and_joined_by_trained_layers(monkeypatch):
     assert model.image.vit is model.scene_image.vit
     model.freeze_encoders()
     trained = {n for n, p in model.named_parameters() if p.requires_grad and not n.startswith("dit.")}
-    assert trained == {"image.other.weight", "scene_image.other.weight"}
+    joining = {"gate", "other.weight"}
+    assert trained == {f"{encoder}.{name}" for encoder in ("image", "scene_image") for name in joining}
     inputs = pose_inputs(config, COUNTS)
     cache = FeatureCache()
     before = cache.features(model, inputs).crop
@@ -219,7 +250,7 @@ def test_changed_inputs_miss(model):
     inputs, cache = pose_inputs(TINY, COUNTS), FeatureCache()
     before = cache.features(model, inputs)
     crop = inputs.crop.clone()
-    crop[5, 0, 3, 4] += 1e-3
+    crop[5, 4, 3, 4] += 1e-3
     after = cache.features(model, replace(inputs, crop=crop))
     assert not torch.equal(after.crop[5], before.crop[5])
     assert torch.equal(after.crop[:5], before.crop[:5])

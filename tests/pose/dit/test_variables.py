@@ -69,17 +69,37 @@ def test_the_numbers_by_hand() -> None:
 def test_fitted_variables_are_standard_and_a_rotation_keeps_one_scale() -> None:
     variables = Variables()
     sample = _poses(4000, seed=3)
-    sample[0].t.mul_(3).add_(1)
+    sample[0].t.sub_(sample[1]).mul_(3).add_(sample[1] + sample[2][:, None])  # mean 1, standard deviation 3
     variables.fit(*sample)
+    torch.testing.assert_close(variables.mean[6:9], torch.ones(3), atol=0.15, rtol=0)
+    torch.testing.assert_close(variables.std[6:9], torch.full((3,), 3.0), atol=0.15, rtol=0)
     x = variables.encode(*sample)
-    torch.testing.assert_close(x[:, 6:].mean(0), torch.zeros(4), atol=1e-4, rtol=0)
-    torch.testing.assert_close(x[:, 6:].std(0), torch.ones(4), atol=1e-3, rtol=0)
+    torch.testing.assert_close(x[:, 6:].mean(0), torch.zeros(4), atol=0.06, rtol=0)
+    torch.testing.assert_close(x[:, 6:].std(0), torch.ones(4), atol=0.06, rtol=0)
+    np.testing.assert_allclose(x[:, 6:].quantile(0.5, dim=0), 0, atol=1e-5)
+    np.testing.assert_allclose(x[:, 6:].abs().mean(0), math.sqrt(2 / math.pi), atol=1e-4)
     assert set(variables.mean[:6].tolist()) == {0.0}
     torch.testing.assert_close(variables.std[:6], torch.full((6,), 3**-0.5))
     torch.testing.assert_close(x[:, :6].std(0), torch.ones(6), atol=0.05, rtol=0)
     again = Variables()
     again.load_state_dict(variables.state_dict())
     assert torch.equal(again.encode(*sample), x)
+
+
+def test_a_few_far_away_objects_do_not_squeeze_the_others() -> None:
+    poses, centre, radius = _poses(4000, seed=4)
+    clean, tailed = Variables(), Variables()
+    clean.fit(poses, centre, radius)
+    far = torch.arange(4000) % 20 == 0  # 5 %, all on one side
+    t = torch.where(far[:, None], centre + 30 * radius[:, None], poses.t)
+    s = torch.where(far, 100 * poses.s, poses.s)
+    tailed.fit(Poses(R=poses.R, t=t, s=s), centre, radius)
+    torch.testing.assert_close(tailed.mean, clean.mean, atol=0.1, rtol=0)
+    y = torch.cat([(t - centre) / radius[:, None], (s / radius).log()[:, None]], 1)  # (M, 4)
+    assert (tailed.std[6:9] < 0.5 * y.std(0)[:3]).all()  # what the few would make of it
+    assert (tailed.std[6:] < 3 * clean.std[6:]).all()
+    loss = tailed.encode(Poses(R=poses.R, t=t, s=s), centre, radius)[:, 6:].square().mean(0)  # (4,)
+    assert (loss < 10).all()  # and yet they do not make up nearly all of the loss
 
 
 def test_poses_that_are_all_alike_do_not_divide_by_zero() -> None:

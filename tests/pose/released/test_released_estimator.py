@@ -126,10 +126,18 @@ def test_doubts_are_told(tmp_path: Path, weights: Path) -> None:
     v, u = seen[len(seen) // 2]
     labels = np.where(sample.instances.labels == 1, 0, sample.instances.labels)
     labels[v - 3 : v + 3, u - 3 : u + 3] = 1  # 6 x 6 pixels, 24 x 24 at working size
-    found = poses(backend(folder, steps=1), replace(sample, instances=replace(sample.instances, labels=labels)))
+    few = replace(sample, instances=replace(sample.instances, labels=labels))
+    found = poses(backend(folder, steps=1, flag_iou=0), few)
     assert (found[0].status, found[1].status) == ("flagged", "ok")
     _, count, text = found[0].notices[0].split(" ", 2)
     assert 300 < int(count) < 600 and text == "of its points are known; the release drops objects up to 900"
+
+
+def test_poses_that_miss_the_mask_are_flagged(weights: Path) -> None:
+    """Random weights put objects anywhere: the ray caster sees it."""
+    found = poses(backend(weights, steps=1), make_sample(2))
+    assert all(p.status == "flagged" for p in found)
+    assert all(any(n.startswith("its silhouette covers the mask with IoU 0.") for n in p.notices) for p in found)
 
 
 def test_levelled_weights(tmp_path: Path) -> None:

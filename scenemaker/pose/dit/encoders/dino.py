@@ -12,10 +12,9 @@ import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 from scenemaker.pose.dit.config import ImageConfig  # noqa: E402
-from scenemaker.pose.dit.encoders.images import SmallImageEncoder, check_image  # noqa: E402
+from scenemaker.pose.dit.encoders.images import RGB, SmallImageEncoder, check_image  # noqa: E402
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, in RGB of [0, 1]: what DINOv2 was trained on
-RGB = 3
 
 
 def make_vit(name: str, *, pretrained: bool = False) -> nn.Module:
@@ -36,11 +35,17 @@ def make_vit(name: str, *, pretrained: bool = False) -> nn.Module:
 class DinoEncoder(nn.Module):
     """Patch tokens of a frozen DINOv2; masks and depth join them by one linear layer over their own patches.
 
+        token = gate * DINOv2(rgb) + other(masks, depth), of a picture without colour other(masks, depth) alone
+
+    Both start at zero, and the gate gets a gradient only where there is colour: a model that never saw any does without
+    it, whatever it is given later.
+
     Attributes:
         channels: Of a token.
         mean, std: (3, 1, 1) of the RGB that DINOv2 was trained on.
         vit: timm's model. Several encoders may share one.
-        other: The layer over the channels behind RGB, which is trained with the pose model; it starts at zero.
+        gate: (c,) how much of each of its channels is let in; trained with the pose model.
+        other: The layer over the channels behind RGB, trained with the pose model.
     """
 
     mean: Tensor
@@ -57,6 +62,7 @@ class DinoEncoder(nn.Module):
             raise ConfigError(expected(f"patch {patch[0]} of {config.model}", got=got, remedy="change image.patch"))
         self.other = nn.Conv2d(channels - RGB, self.channels, config.patch, config.patch, bias=False)
         nn.init.zeros_(self.other.weight)
+        self.gate = nn.Parameter(torch.zeros(self.channels))
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
 
@@ -79,7 +85,8 @@ class DinoEncoder(nn.Module):
 
     def join(self, tokens: Tensor, image: Tensor) -> Tensor:
         """(N, L, c) tokens (N, L, c) of pictures (N, channels, px, px), joined by the channels behind RGB."""
-        return tokens + self.other(image[:, RGB:]).flatten(2).transpose(1, 2)
+        coloured = (image[:, :RGB] != 0).flatten(1).any(1)[:, None, None]  # (N, 1, 1); 0 is what no colour is given as
+        return coloured * self.gate * tokens + self.other(image[:, RGB:]).flatten(2).transpose(1, 2)
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, L, c) tokens of pictures (N, channels, px, px)."""

@@ -14,6 +14,7 @@ from scenemaker.pose.dit.config import ImageConfig  # noqa: E402
 from scenemaker.pose.dit.encoders.layers import Layer  # noqa: E402
 from scenemaker.pose.dit.types import CROP, PICTURE  # noqa: E402
 
+RGB = 3  # first channels of every picture
 CELL_PX = 4  # side of a cell of the maps that the decoder draws
 
 
@@ -61,6 +62,9 @@ class ConvStem(nn.Module):
 class SmallImageEncoder(nn.Module):
     """Convolutions and self-attention.
 
+    Colour goes in with weights that start at zero. They get a gradient only where there is colour: an encoder that
+    never saw any does without it, whatever it is given later.
+
     Attributes:
         channels: Of a token.
         decoder: Draws points and normals, for training; None in a pose model.
@@ -71,6 +75,7 @@ class SmallImageEncoder(nn.Module):
         c = self.config = config
         self.inputs, self.channels = channels, c.width
         self.stem = ConvStem(channels, c.width, c.patch)
+        nn.init.zeros_(next(self.stem.parameters())[:, :RGB])  # of the first convolution
         self.position = nn.Parameter(0.02 * torch.randn(c.tokens, c.width))
         self.layers = nn.ModuleList(Layer(c.width, c.heads) for _ in range(c.layers))
         self.norm = RMSNorm(c.width)
