@@ -25,7 +25,7 @@ class Variables(nn.Module):
     are t and log s. All are in ``scene``.
 
     mean and std of translation and size are median and mean absolute deviation, over that of a normal distribution.
-    Objects of which little is seen lie many radii from their clouds (kurtosis 20). A standard deviation, which those few
+    Objects of which little is seen lie many radii from their clouds (kurtosis 20). A standard deviation, which the few
     decide, leaves all others within a quarter of the noise that they are told from; with quartiles, which do not see
     them, those few make up most of the loss. This lies between.
 
