@@ -15,6 +15,7 @@ from scenemaker.cli.state import STATE
 
 if TYPE_CHECKING:
     from scenemaker.training.config import Kind
+    from scenemaker.training.loop import Report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -292,7 +293,14 @@ def _train(kind: Kind, told: dict[str, Any]) -> None:
                 }
             )
         )
-        return
+    else:
+        _tell(report)
+    if report.stopped == "interrupted":
+        raise typer.Exit(3)
+
+
+def _tell(report: Report) -> None:
+    """How a training went."""
     typer.echo(
         f"{report.stopped} after {report.steps} steps, {report.samples} samples, {report.seconds / 60:.1f} minutes"
     )

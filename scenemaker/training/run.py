@@ -125,7 +125,8 @@ class Run:
     def save(self) -> tuple[Path, ...]:
         """Writes checkpoint and averaged weights, unless that was done at this step; main process, the others wait."""
         folder, weights = self._out / CHECKPOINTS, self._out / WEIGHTS
-        if self._saved[0] != self.step and self._process.is_main_process:
+        new = self._saved[0] != self.step
+        if self._process.is_main_process and (new or not weights.is_dir()):  # somebody may have removed the weights
             state = {
                 **self._result,
                 "budget": self._options.budget,
@@ -137,8 +138,9 @@ class Run:
                 weights.mkdir(parents=True, exist_ok=True)
                 training = {"step": self.step, **state, "options": self._options.model_dump(mode="json")}
                 self._stepper.task.write(model, weights, _plain(training))
-            tensors, keep = self._stepper.tensors(), self._options.keep
-            save_checkpoint(folder, self.step, tensors, state, part_mib=self._options.part_mib, keep=keep)
+            if new:
+                tensors, options = self._stepper.tensors(), self._options
+                save_checkpoint(folder, self.step, tensors, state, part_mib=options.part_mib, keep=options.keep)
         self._saved = (self.step, self.seconds)
         self._process.wait_for_everyone()
         return folder, weights

@@ -79,6 +79,7 @@ def _image(config: TrainingConfig, _: bool) -> Task:
 
 def _pose(config: TrainingConfig, resumes: bool) -> Task:
     model = PoseModel(config.model) if config.start is None else load_model(config.start, dino=config.dino).train()
+    config = config.model_copy(update={"model": model.config})  # that of the weights, where they are given
     for path in config.adopt:
         adopt_encoder(model, path)
     sources = open_sources(config)

@@ -549,3 +549,15 @@ def test_the_log_tells_what_goes_on(tmp_path, caplog):
     train(ToyTask(), OPTIONS.model_copy(update={"steps": 13}), tmp_path)
     assert "step 12: error 1.511, constant 1" in caplog.text
     assert f"goes on from {tmp_path / 'checkpoints' / 'step-00000012'}" in caplog.text
+
+
+def test_weights_that_were_removed_are_written_again(tmp_path):
+    first = train(ToyTask(), OPTIONS, tmp_path)
+    weights = tmp_path / "weights"
+    before = {p.name: p.read_bytes() for p in weights.iterdir()}
+    for file in weights.iterdir():
+        file.unlink()
+    weights.rmdir()
+    again = train(ToyTask(), OPTIONS, tmp_path)
+    assert again.steps == first.steps
+    assert {p.name for p in weights.iterdir()} == set(before)

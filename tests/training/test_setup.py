@@ -212,6 +212,9 @@ def test_weights_and_encoders_are_taken_over(bank: Path, tmp_path: Path) -> None
     again = build_task(made.model_copy(update={"start": tmp_path / "pose.safetensors"}))
     assert isinstance(again, PoseTask)
     assert bool((again.model.variables.mean == 0.5).all())  # statistics of weights are kept
+    small = made.model.model_copy(update={"points": made.model.points.model_copy(update={"points": 32})})
+    other = build_task(made.model_copy(update={"start": tmp_path / "pose.safetensors", "model": small}))
+    assert other.batch(0).inputs.cloud.shape[1] == made.model.points.points  # the weights say what they are given
     resumed = build_task(made, resumes=True)
     assert isinstance(resumed, PoseTask)
     assert bool((resumed.model.variables.mean == 0).all())  # a checkpoint brings its own

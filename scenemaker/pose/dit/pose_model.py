@@ -44,6 +44,7 @@ class PoseModel(nn.Module):
             geometry_channels=self.geometry.channels,
             cloud_channels=self.points.channels,
             image_channels=self.image.channels,
+            geometry_tokens=config.geometry.tokens,
         )
         self.variables = Variables(anchored=config.dit.anchored)
 

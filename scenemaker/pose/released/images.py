@@ -12,7 +12,7 @@ import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-from scenemaker.pose.dit.encoders.dino import MEAN, STD  # noqa: E402
+from scenemaker.pose.dit.encoders.dino import MEAN, STD, import_timm  # noqa: E402
 from scenemaker.pose.released.config import DinoSizes  # noqa: E402
 
 MODEL = "vit_large_patch14_reg4_dinov2"
@@ -76,9 +76,7 @@ class DinoImages(nn.Module):
 
     def __init__(self, sizes: DinoSizes, px: int) -> None:
         super().__init__()
-        needs("timm", "models")
-        import timm
-
+        timm = import_timm()
         self.px, self.registers = px, sizes.num_register_tokens
         self.dino_model: Any = timm.create_model(
             MODEL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from scenemaker.errors import ConfigError, InputError, expected, needs
+from scenemaker.errors import BackendNotInstalledError, ConfigError, InputError, expected, needs
 
 needs("torch", "models")
 import torch  # noqa: E402
@@ -17,15 +17,29 @@ from scenemaker.pose.dit.encoders.images import RGB, SmallImageEncoder, check_im
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, in RGB of [0, 1]: what DINOv2 was trained on
 
 
+def import_timm() -> Any:
+    """timm, or what keeps it from being imported.
+
+    Raises:
+        BackendNotInstalledError: It is not installed, or not together with this torch (torchvision is another build).
+    """
+    needs("timm", "models")
+    try:
+        import timm
+    except (ImportError, RuntimeError) as error:
+        got, remedy = f"{type(error).__name__}: {error}", "install the torchvision that belongs to your torch"
+        raise BackendNotInstalledError(expected("timm to import", got=got, remedy=remedy)) from error
+    return timm
+
+
 def make_vit(name: str, *, pretrained: bool = False) -> nn.Module:
     """timm's model of that name, without a head; ``pretrained`` fetches its public weights.
 
     Raises:
         ConfigError: timm has none of that name.
+        BackendNotInstalledError: timm cannot be imported.
     """
-    needs("timm", "models")
-    import timm
-
+    timm = import_timm()
     if not timm.is_model(name):
         remedy = "choose one that timm.list_models('*dinov2*') names"
         raise ConfigError(expected("a model of timm", got=repr(name), remedy=remedy))
