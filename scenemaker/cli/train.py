@@ -67,6 +67,9 @@ def bank(
     count: Annotated[
         Optional[int], typer.Option("--count", "-n", min=1, help="Objects that are drawn; of a folder alone: all.")
     ] = None,
+    scenes: Annotated[
+        list[Path], typer.Option("--scenes", help="All objects of these scenes or shards instead. Repeatable.")
+    ] = [],
     points: Annotated[int, typer.Option("--points", min=64, help="Surface points per object.")] = 4096,
     color_space: do.ColorSpace = "linear",
     seed: Seed = 0,
@@ -87,6 +90,7 @@ def bank(
             points=points,
             seed=seed,
             workers=do.workers_of(workers),
+            scenes=scenes,
             progress=step,
         )
     made.save(out)

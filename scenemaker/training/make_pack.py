@@ -34,7 +34,7 @@ def make_pack(
     total = count or sum(len(SceneFolders(path)) for path in scenes if not _sharded(path))
 
     def views() -> Iterator[SceneSample]:
-        opened = (view for path in scenes for view in _opened(path))
+        opened = (view for path in scenes for view in views_of(path))
         for done, view in enumerate(islice(opened, count), 1):
             yield view
             if progress:
@@ -47,7 +47,12 @@ def _sharded(path: Path) -> bool:
     return any(path.glob("*.tar"))
 
 
-def _opened(path: Path) -> Iterator[SceneSample]:
+def views_of(path: Path) -> Iterator[SceneSample]:
+    """All views of scene folders under a folder, or of its shards.
+
+    Raises:
+        InputError: There is none.
+    """
     if _sharded(path):
         yield from SceneShards(path)
         return

@@ -14,10 +14,12 @@ from typer.testing import CliRunner
 from scenemaker.cli import main
 from scenemaker.cli.app import app
 from scenemaker.data.storage.folders import object_glb_bytes
+from scenemaker.pose.dit.config import model_config
 from scenemaker.pose.dit.weights import load_model, read_facts
 from scenemaker.pose.released.checkpoint import load_released
 from scenemaker.testing.samples import box_mesh, sphere_mesh
 from scenemaker.training.data.bank import ObjectBank
+from scenemaker.training.data.packs import PosePack
 
 runner = CliRunner()
 FEW = ["--config", "tiny", "--batch", "2", "--set", "splats.points=256", "--set", "splats.count=[1,2]"]
@@ -216,3 +218,21 @@ def test_scenes_with_colour_are_packed_and_learnt_from(home: Path) -> None:
         ],
     )
     assert done.exit_code == 0 and "crop_canonical_percent" in done.stdout, done.output
+
+
+def test_a_bank_of_the_objects_of_scenes(tmp_path: Path) -> None:
+    """Procedural objects are drawn anew in every scene: a bank of them comes from the scenes themselves."""
+    few = ["-n", "3", "--views", "1", "--size", "96x64", "-j", "1", "--layout", "floating"]
+    assert runner.invoke(app, ["data", "scenes", "-o", str(tmp_path / "s"), *few]).exit_code == 0
+    bank, pack = tmp_path / "bank.safetensors", tmp_path / "pack.safetensors"
+    given = ["--scenes", str(tmp_path / "s")]
+    done = runner.invoke(app, ["train", "bank", "-o", str(bank), "--points", "512", "-j", "1", *given])
+    assert done.exit_code == 0, done.output
+    packed = runner.invoke(app, ["train", "pack", "-o", str(pack), "--size", "48x32", *given])
+    assert packed.exit_code == 0, packed.output
+    made = PosePack(pack, ObjectBank.load(bank), model_config("tiny"))
+    assert len(made) == 3 and made.left_out == 0
+    batch = made.batch(0, 2)
+    assert len(batch) == 2 and torch.isfinite(batch.target.t).all()
+    other = runner.invoke(app, ["train", "bank", "-o", str(bank), *given, "--objects", str(tmp_path)])
+    assert other.exit_code != 0
