@@ -45,6 +45,9 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
         description="So many batches again and again; features of frozen encoders are then computed once.",
     )
     ground: float = Field(default=0.7, ge=0, le=1, description="Share of splat scenes with points of a ground.")
+    widths: tuple[int, ...] = Field(
+        default=(), description="Widths of splat pictures, one per step; none: that of `splats` alone."
+    )
     splats: SplatConfig = Field(default=POSE_SPLATS, description="What splat scenes look like.")
     augment: Augment = Field(default_factory=Augment, description="What is made worse.")
 

@@ -62,7 +62,8 @@ def open_sources(config: TrainingConfig, *, exact_shapes: bool = False) -> Sourc
     )
 
     def splats(bank: ObjectBank, augment: Augment, seed: int) -> SplatPoses:
-        return SplatPoses(bank, data.splats, config.model, augment, seed=seed, ground=data.ground, device=device)
+        more = {"ground": data.ground, "widths": data.widths, "device": device}
+        return SplatPoses(bank, data.splats, config.model, augment, seed=seed, **more)
 
     def pack(path: Path) -> PoseSource:
         return PosePack(path, mine, config.model, augment, seed=seed, device=device)

@@ -190,6 +190,13 @@ def test_without_a_bank_whole_scenes_are_held_out(tmp_path: Path) -> None:
     assert {s for s, _ in seen[1]} == {0, EVERY} and not seen[0] & seen[1]
 
 
+def test_pictures_of_several_widths(bank: Path) -> None:
+    made = config("pose", bank, ["data.widths=[48,96]"], data={"held_packs": ("two_pack",)})
+    source = open_sources(made).train
+    seen = {source.posed(step, 2).pictures.labels.shape[2] for step in range(8)}  # type: ignore[attr-defined]
+    assert seen == {48, 96}
+
+
 def test_repeated_batches(bank: Path) -> None:
     sources = open_sources(config("pose", bank, data={"repeat": 2, "held_packs": ("two_pack",)}))
     assert isinstance(sources.train, Repeated)
